@@ -1,0 +1,129 @@
+# Minnow - SPDX-License-Identifier: Apache-2.0
+# `make help` lists what there is. Everything is built under $(BUILD); sources are found by name, so a new file needs no line here:
+#   src/**/*.c          the library          cli/*.c             the program
+#   *_avx2.c etc.       one instruction set, with its flags, built only where it belongs
+#   tests/unit/test_*.c one cmocka program each
+#   tests/fuzz/fuzz_*.c one libFuzzer target each, corpus in tests/fuzz/corpus/<target>/
+
+VERSION := 0.1.0
+SOVERSION := 0
+BUILD ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+AR ?= ar
+OPT ?= -O2 -g
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
+# The target, as the compiler names it: x86_64-linux-gnu, aarch64-linux-gnu, x86_64-w64-mingw32.
+TRIPLE := $(shell $(CC) -dumpmachine)
+ARCH := $(firstword $(subst -, ,$(TRIPLE)))
+WINDOWS := $(findstring mingw,$(TRIPLE))
+EXE := $(if $(WINDOWS),.exe)
+
+# --- Flags: each is tried once, with its warnings as errors, and kept if the compiler and linker take it ----------------------
+FLAGS_WANTED := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough -Wstrict-prototypes \
+    -Wmissing-prototypes -Wshadow -Wvla -Werror=format-security -fno-delete-null-pointer-checks -fno-strict-overflow
+HARDENING_WANTED := -fstack-clash-protection -fstack-protector-strong -ftrivial-auto-var-init=zero \
+    $(if $(filter x86_64 i686,$(ARCH)),-fcf-protection=full) $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
+comma := ,
+LDFLAGS_WANTED := $(if $(WINDOWS),-static,-Wl$(comma)-z$(comma)noexecstack -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now)
+
+FLAGS_FILE := $(BUILD)/flags.mk
+$(FLAGS_FILE): scripts/probe-flags.sh Makefile
+	@mkdir -p $(BUILD)
+	@CC="$(CC)" sh scripts/probe-flags.sh "$(FLAGS_WANTED)" "$(HARDENING_WANTED)" "$(LDFLAGS_WANTED)" > $@.tmp && mv $@.tmp $@
+NO_FLAGS_GOALS := help clean check-layers deps model format
+ifneq ($(filter-out $(NO_FLAGS_GOALS),$(or $(MAKECMDGOALS),all)),)
+-include $(FLAGS_FILE)
+endif
+
+ifdef SANITIZE
+HARDENING := -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LD_HARDENING := -fsanitize=$(SANITIZE)
+else
+HARDENING := $(HARDENING_FLAGS) $(if $(filter -O0,$(OPT)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+LD_HARDENING := $(LINK_FLAGS)
+endif
+
+# Contraction would make bits depend on the compiler; FMA is asked for by name where it is wanted.
+CFLAGS_ALL := -std=c11 $(OPT) -ffp-contract=off -fno-math-errno $(WARNING_FLAGS) $(HARDENING) $(CFLAGS)
+CPPFLAGS_ALL := -Iinclude -Isrc -D_GNU_SOURCE $(if $(WINDOWS),-D__USE_MINGW_ANSI_STDIO=1) -MMD -MP $(CPPFLAGS)
+LDLIBS_ALL := $(LDLIBS) -lpthread
+
+# --- The library --------------------------------------------------------------------------------------------------------------
+find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
+SRC := $(call find,src,*.c)
+X86_ONLY := $(filter %_avx2.c %_avx512.c,$(SRC))
+ARM_ONLY := $(filter %_neon.c,$(SRC))
+SRC := $(filter-out $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(SRC))
+OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
+CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))
+
+ISA_avx2 := -mavx2 -mfma
+ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+isa_flags = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
+
+# yyjson, from the sources that a PyPI package carries; scripts/get-deps.sh pins and checks it.
+DEPS := build/deps
+YYJSON := $(DEPS)/yyjson/yyjson.c
+$(YYJSON): scripts/get-deps.sh
+	sh scripts/get-deps.sh $(DEPS)
+$(DEPS)/yyjson/yyjson.h: $(YYJSON) ;
+$(BUILD)/obj/deps/yyjson.o: $(YYJSON)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(OPT) $(HARDENING) $(CFLAGS) -fPIC -fvisibility=hidden -DYYJSON_DISABLE_NON_STANDARD=1 -DYYJSON_DISABLE_UTILS=1 -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c Makefile $(FLAGS_FILE) | $(YYJSON)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -isystem $(DEPS)/yyjson $(CFLAGS_ALL) $(call isa_flags,$<) -fPIC -fvisibility=hidden -c $< -o $@
+
+$(BUILD)/libminnow.a: $(OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/libminnow.so.$(VERSION): $(OBJ)
+	$(CC) -shared -Wl,-soname,libminnow.so.$(SOVERSION) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+	ln -sf libminnow.so.$(VERSION) $(BUILD)/libminnow.so.$(SOVERSION)
+	ln -sf libminnow.so.$(SOVERSION) $(BUILD)/libminnow.so
+$(BUILD)/minnow$(EXE): $(CLI_OBJ) $(BUILD)/libminnow.a
+	$(CC) $(if $(WINDOWS),,-pie) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+
+.PHONY: all
+all: $(BUILD)/minnow$(EXE) $(BUILD)/libminnow.a $(if $(WINDOWS)$(SANITIZE),,$(BUILD)/libminnow.so.$(VERSION)) ## the program and both libraries
+
+# --- Tests --------------------------------------------------------------------------------------------------------------------
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz,fuzz_*.c))
+$(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
+# A fuzz target outside libFuzzer: replays the files it is given.
+$(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+REPLAY := $(FUZZ:fuzz_%=$(BUILD)/fuzz/replay_%$(EXE))
+.PRECIOUS: $(BUILD)/obj/%.o
+
+.PHONY: unit test-programs
+test-programs: all $(UNIT) $(REPLAY)
+unit: $(UNIT) ## unit tests alone
+	@status=0; for t in $^; do $(RUNNER) $$t || status=1; done; exit $$status
+
+-include $(wildcard scripts/*.mk)
+
+# --- Everything else ----------------------------------------------------------------------------------------------------------
+.PHONY: deps debug check-layers clean help
+deps: $(YYJSON) ## fetch the pinned third-party source
+debug: ## build with ASan and UBSan, under $(BUILD)/debug
+	$(MAKE) BUILD=$(BUILD)/debug SANITIZE=address,undefined OPT="-O1 -g" all test-programs
+check-layers: ## includes point backwards on the road only
+	@python3 scripts/check_layers.py
+clean: ## remove what was built (fetched sources and models stay)
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps ! -name cache -exec rm -rf {} +
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile $(wildcard scripts/*.mk) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@echo '  Variables: CC, CFLAGS, BUILD, PREFIX, LIBDIR, DESTDIR, SANITIZE=address,undefined, RUNNER (a prefix for test programs)'
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

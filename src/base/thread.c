@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`; workers spin briefly before they
+ * sleep, because the jobs of one encoder layer follow each other within microseconds. */
+#include "base/thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/cpu.h"
+
+#define MAX_THREADS 256
+#define SPINS 2000
+
+typedef struct worker {
+    struct thread_pool *pool;
+    pthread_t thread;
+    size_t part;
+} worker;
+
+struct thread_pool {
+    size_t n_threads; /* with the caller */
+    worker *workers;  /* [n_threads - 1] */
+    pthread_mutex_t lock;
+    pthread_cond_t started, finished;
+    atomic_uint generation;
+    atomic_size_t n_running;
+    int stop; /* under lock; read after generation has changed */
+    thread_pool_run_fn run;
+    void *context;
+};
+
+/* Waits for another generation than `seen`; returns it. */
+static unsigned wait_for_job(thread_pool *pool, unsigned seen) {
+    unsigned now = seen;
+    int i;
+    for (i = 0; i < SPINS; i++) {
+        now = atomic_load_explicit(&pool->generation, memory_order_acquire);
+        if (now != seen) return now;
+    }
+    pthread_mutex_lock(&pool->lock);
+    while ((now = atomic_load_explicit(&pool->generation, memory_order_acquire)) == seen)
+        pthread_cond_wait(&pool->started, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    return now;
+}
+
+static void *work(void *argument) {
+    worker *self = argument;
+    thread_pool *pool = self->pool;
+    unsigned seen = 0;
+    for (;;) {
+        seen = wait_for_job(pool, seen);
+        if (pool->stop) return NULL;
+        pool->run(pool->context, self->part, pool->n_threads);
+        if (atomic_fetch_sub_explicit(&pool->n_running, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&pool->lock);
+            pthread_cond_signal(&pool->finished);
+            pthread_mutex_unlock(&pool->lock);
+        }
+    }
+}
+
+static void announce(thread_pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
+    pthread_cond_broadcast(&pool->started);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void free_pool(thread_pool *pool) {
+    pthread_cond_destroy(&pool->finished);
+    pthread_cond_destroy(&pool->started);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->workers);
+    free(pool);
+}
+
+minnow_status thread_pool_create(thread_pool **out, size_t n_threads, minnow_error *error) {
+    thread_pool *pool;
+    size_t i;
+    *out = NULL;
+    if (n_threads == 0) n_threads = cpu_count();
+    if (n_threads > MAX_THREADS)
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu threads asked for, at most %d possible", n_threads, MAX_THREADS);
+    pool = calloc(1, sizeof *pool);
+    if (pool == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->started, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+    pool->n_threads = 1;
+    pool->workers = calloc(n_threads, sizeof *pool->workers);
+    if (pool->workers == NULL) {
+        free_pool(pool);
+        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    }
+    for (i = 1; i < n_threads; i++) {
+        worker *w = &pool->workers[i - 1];
+        w->pool = pool;
+        w->part = i;
+        if (pthread_create(&w->thread, NULL, work, w) != 0) {
+            thread_pool_close(&pool);
+            return error_set(error, MINNOW_ERROR_MEMORY, "cannot start thread %zu of %zu", i + 1, n_threads);
+        }
+        pool->n_threads = i + 1; /* no job runs yet, so no worker reads it */
+    }
+    *out = pool;
+    return MINNOW_OK;
+}
+
+void thread_pool_close(thread_pool **p) {
+    thread_pool *pool = *p;
+    size_t i;
+    if (pool == NULL) return;
+    pool->stop = 1;
+    announce(pool);
+    for (i = 1; i < pool->n_threads; i++) pthread_join(pool->workers[i - 1].thread, NULL);
+    free_pool(pool);
+    *p = NULL;
+}
+
+size_t thread_pool_size(const thread_pool *pool) { return pool == NULL ? 1 : pool->n_threads; }
+
+void thread_pool_run(thread_pool *pool, thread_pool_run_fn run, void *context) {
+    int i;
+    if (pool == NULL || pool->n_threads == 1) {
+        run(context, 0, 1);
+        return;
+    }
+    pool->run = run;
+    pool->context = context;
+    atomic_store_explicit(&pool->n_running, pool->n_threads - 1, memory_order_relaxed);
+    announce(pool);
+    run(context, 0, pool->n_threads);
+    for (i = 0; i < SPINS; i++)
+        if (atomic_load_explicit(&pool->n_running, memory_order_acquire) == 0) return;
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load_explicit(&pool->n_running, memory_order_acquire) != 0)
+        pthread_cond_wait(&pool->finished, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void thread_pool_share(size_t n, size_t grain, size_t part, size_t n_parts, size_t *begin, size_t *end) {
+    const size_t n_grains = n / grain + (n % grain != 0);
+    const size_t each = n_grains / n_parts, extra = n_grains % n_parts;
+    const size_t first = part * each + (part < extra ? part : extra);
+    const size_t last = first + each + (part < extra ? 1 : 0);
+    *begin = first * grain < n ? first * grain : n;
+    *end = last * grain < n ? last * grain : n;
+}
