@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A path -> where the model's graph, settings and tokenizer lie.
+ *
+ *   FILE.onnx                beside it, or in the parent of onnx/
+ *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx, or FOLDER/model.safetensors with config.json */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/model.h"
+#include "base/file.h"
+
+void model_location_free(model_location *l) {
+    free(l->onnx);
+    free(l->folder);
+    free(l->tokenizer);
+    memset(l, 0, sizeof *l);
+}
+
+static minnow_status out_of_memory(minnow_error *error) {
+    return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+}
+
+/* *out = folder/name if that file exists, else unchanged. */
+static minnow_status find_file(char **out, const char *folder, const char *name, minnow_error *error) {
+    char *path = path_join(folder, name);
+    if (path == NULL) return out_of_memory(error);
+    if (*out == NULL && file_exists(path)) *out = path;
+    else free(path);
+    return MINNOW_OK;
+}
+
+static minnow_status find_tokenizer(char **out, const char *folder, minnow_error *error) {
+    TRY(find_file(out, folder, "tokenizer.json", error));
+    return find_file(out, folder, "vocab.txt", error);
+}
+
+/* The settings of model/onnx/model.onnx lie in model/, unless there are some in model/onnx/ itself. */
+static minnow_status locate_beside(model_location *out, const char *path, minnow_error *error) {
+    char *config = NULL;
+    out->folder = path_folder(path);
+    if (out->folder == NULL) return out_of_memory(error);
+    TRY(find_tokenizer(&out->tokenizer, out->folder, error));
+    TRY(find_file(&config, out->folder, "config.json", error));
+    if (config == NULL && strcmp(path_name(out->folder), "onnx") == 0) {
+        char *parent = path_folder(out->folder);
+        if (parent == NULL) return out_of_memory(error);
+        free(out->folder);
+        out->folder = parent;
+        TRY(find_tokenizer(&out->tokenizer, parent, error));
+    }
+    free(config);
+    return MINNOW_OK;
+}
+
+static minnow_status locate_folder(model_location *out, const char *path, minnow_error *error) {
+    char *weights = NULL;
+    out->folder = malloc(strlen(path) + 1);
+    if (out->folder == NULL) return out_of_memory(error);
+    memcpy(out->folder, path, strlen(path) + 1);
+    TRY(find_file(&out->onnx, path, "onnx/model.onnx", error));
+    TRY(find_file(&out->onnx, path, "model.onnx", error));
+    TRY(find_file(&weights, path, "model.safetensors", error));
+    if (out->onnx == NULL && weights == NULL)
+        return error_set(error, MINNOW_ERROR_IO, "%s: no model.onnx, onnx/model.onnx or model.safetensors in this folder",
+                         path);
+    free(weights);
+    return find_tokenizer(&out->tokenizer, path, error);
+}
+
+minnow_status model_locate(model_location *out, const char *path, const char *tokenizer_path, minnow_error *error) {
+    minnow_status status = MINNOW_OK;
+    memset(out, 0, sizeof *out);
+    if (file_is_directory(path)) {
+        TRY_GOTO(locate_folder(out, path, error));
+    } else {
+        out->onnx = malloc(strlen(path) + 1);
+        if (out->onnx == NULL) TRY_GOTO(out_of_memory(error));
+        memcpy(out->onnx, path, strlen(path) + 1);
+        TRY_GOTO(locate_beside(out, path, error));
+    }
+    if (tokenizer_path != NULL) {
+        free(out->tokenizer);
+        out->tokenizer = malloc(strlen(tokenizer_path) + 1);
+        if (out->tokenizer == NULL) TRY_GOTO(out_of_memory(error));
+        memcpy(out->tokenizer, tokenizer_path, strlen(tokenizer_path) + 1);
+    }
+    return MINNOW_OK;
+fail:
+    model_location_free(out);
+    return status;
+}
