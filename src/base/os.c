@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,13 +14,35 @@
 #include <io.h>
 #include <windows.h>
 #else
+#include <sys/stat.h>
 #include <unistd.h>
 #if defined(__APPLE__)
 #include <mach-o/dyld.h>
 #endif
 #endif
 
+static atomic_int interrupt_signal;
+
+static void note_interrupt(int number) {
+    atomic_store(&interrupt_signal, number);
+    signal(number, SIG_DFL);
+}
+
+int os_interrupted(void) { return atomic_load_explicit(&interrupt_signal, memory_order_relaxed); }
+
+void os_end_if_interrupted(void) {
+    const int number = os_interrupted();
+    if (number == 0) return;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 #if defined(_WIN32)
+
+void os_catch_interrupts(void) {
+    signal(SIGINT, note_interrupt);
+    signal(SIGTERM, note_interrupt);
+}
 
 void os_ignore_sigpipe(void) {}
 
@@ -33,6 +56,11 @@ int os_is_terminal(FILE *stream) { return _isatty(_fileno(stream)) != 0; }
 
 ptrdiff_t os_read(FILE *stream, void *data, size_t bytes) {
     return _read(_fileno(stream), data, bytes > INT_MAX ? INT_MAX : (unsigned)bytes);
+}
+
+uint64_t os_count_lines(FILE *stream) {
+    (void)stream; /* there is no reading aside */
+    return 0;
 }
 
 double os_seconds(void) {
@@ -54,6 +82,17 @@ char *os_executable_path(void) {
 
 #else
 
+void os_catch_interrupts(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action, old;
+    size_t i;
+    memset(&action, 0, sizeof action); /* without SA_RESTART: a read that waits must end */
+    action.sa_handler = note_interrupt;
+    sigemptyset(&action.sa_mask);
+    for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+}
+
 void os_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 void os_prepare_streams(void) {
@@ -71,8 +110,25 @@ ptrdiff_t os_read(FILE *stream, void *data, size_t bytes) {
     const int descriptor = fileno(stream);
     ssize_t n;
     do n = read(descriptor, data, bytes);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && errno == EINTR && !os_interrupted());
     return (ptrdiff_t)n;
+}
+
+uint64_t os_count_lines(FILE *stream) {
+    const int descriptor = fileno(stream);
+    off_t at = lseek(descriptor, 0, SEEK_CUR);
+    char buffer[64 * 1024], last = '\n';
+    uint64_t n_lines = 0;
+    struct stat info;
+    ssize_t n;
+    if (at < 0 || fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) return 0;
+    while ((n = pread(descriptor, buffer, sizeof buffer, at)) > 0) {
+        const char *p = buffer, *end = buffer + n;
+        while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) n_lines++, p++;
+        last = end[-1];
+        at += n;
+    }
+    return n_lines + (last != '\n');
 }
 
 double os_seconds(void) {

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * minnow inspect: what is in a model file, for people, for scripts and for Graphviz. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/model.h"
+#include "cli.h"
+#include "convert/import/import.h"
+#include "convert/onnx/onnx.h"
+#include "inspect.h"
+#include "options.h"
+
+static const char help[] =
+    "Usage: minnow inspect [OPTIONS] MODEL\n"
+    "\n"
+    "Shows what a model consists of: inputs, outputs, nodes with the shapes that follow from the inputs, parameters,\n"
+    "operators, and the memory its activations need.\n"
+    "\n"
+    "MODEL is an ONNX file, or a folder with model.onnx, onnx/model.onnx or model.safetensors.\n"
+    "\n"
+    "  --dims NAME=SIZE,...  give symbolic axes a size (batch_size=1,sequence_length=128), in shapes and memory;\n"
+    "                        an axis without a name is INPUT:AXIS. What is not given stays a symbol in shapes, and\n"
+    "                        counts as 1 along first axes and 128 along others in bytes and memory (or less, where\n"
+    "                        the model takes no more)\n"
+    "  --summary             leave out the table of nodes\n"
+    "  --values              add a table of all values\n"
+    "  --external-data       allow tensors in other files beneath the model's folder\n"
+    "  --json                one JSON object\n"
+    "  --dot                 the graph for Graphviz: minnow inspect --dot MODEL | dot -Tsvg -o model.svg\n"
+    "  -h, --help            this text\n"
+    "\n"
+    "params and weights (in bytes) are the constants a node reads, bytes what it makes. Memory counts each value from\n"
+    "the node that makes it to the last one that reads it.\n"
+    "\n"
+    "Exit codes: 0 ok, 2 wrong usage, 3 file not readable, 4 malformed, 5 unsupported, 6 out of memory.\n";
+
+enum { OPTION_DIMS = 256, OPTION_SUMMARY, OPTION_VALUES, OPTION_EXTERNAL, OPTION_JSON, OPTION_DOT };
+
+typedef struct settings {
+    const char *path, *dims;
+    int show, json, dot, external_data;
+} settings;
+
+/* What the graph keeps mapped: the model file, and those with external data. */
+static uint64_t mapped_bytes(const graph *g) {
+    uint64_t bytes = 0;
+    size_t i;
+    for (i = 0; i < g->n_maps; i++) bytes += g->maps[i].bytes;
+    return bytes;
+}
+
+static minnow_status open_graph(inspection *in, const settings *s, minnow_error *error) {
+    model_location where;
+    minnow_status status;
+    TRY(model_locate(&where, s->path, NULL, error));
+    if (where.onnx != NULL) {
+        status = onnx_open(&in->g, where.onnx, s->external_data, error);
+    } else {
+        status = import_folder(&in->g, where.folder, NULL, error);
+    }
+    if (status == MINNOW_OK) in->file_bytes = mapped_bytes(in->g);
+    model_location_free(&where);
+    return status;
+}
+
+/* Keeps the values as they are to be shown, beside those with the sizes of the estimate. */
+static minnow_status keep_values(inspection *in, minnow_error *error) {
+    in->values = malloc((in->g->n_values + 1) * sizeof *in->values);
+    if (in->values == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    if (in->g->n_values > 0) memcpy(in->values, in->g->values, in->g->n_values * sizeof *in->values);
+    return MINNOW_OK;
+}
+
+/* Sizes for the estimate that nobody gave: 128 along axes that are not first ones, or the next smaller power of two
+ * that the model works with (its positions may be fewer). If none does, memory is told as far as it is known. */
+static void infer_estimate(inspection *in) {
+    const size_t bytes = in->g->n_values * sizeof *in->values;
+    minnow_error ignored;
+    int64_t size;
+    size_t i;
+    for (size = 128; size >= 1; size /= 2) {
+        for (i = 0; i < in->n_dims; i++)
+            if (!in->dims[i].is_given && in->dims[i].size > size) in->dims[i].size = size;
+        inspect_bind_dims(in, 0);
+        if (graph_infer_shapes(in->g, &ignored) == MINNOW_OK) return;
+        if (bytes > 0) memcpy(in->g->values, in->values, bytes);
+    }
+    in->n_dims = 0;
+}
+
+/* Shapes are shown with the sizes given; the estimate needs one for every symbol. */
+static minnow_status infer(inspection *in, const settings *s, minnow_error *error) {
+    size_t open = 0, i;
+    TRY(inspect_read_dims(in, s->dims, error));
+    inspect_bind_dims(in, 1);
+    TRY(graph_infer_shapes(in->g, error));
+    TRY(keep_values(in, error));
+    for (i = 0; i < in->n_dims; i++) open += !in->dims[i].is_given;
+    if (open > 0) infer_estimate(in);
+    return MINNOW_OK;
+}
+
+static minnow_status inspect(const settings *s, minnow_error *error) {
+    inspection in;
+    minnow_status status;
+    memset(&in, 0, sizeof in);
+    in.path = s->path;
+    TRY(open_graph(&in, s, error));
+    status = infer(&in, s, error);
+    if (status == MINNOW_OK) status = inspect_measure(&in, error);
+    else if (status != MINNOW_ERROR_ARGUMENT) error_prefix(error, status, "%s", s->path);
+    if (status == MINNOW_OK) {
+        if (s->json) inspect_print_json(&in, s->show);
+        else if (s->dot) inspect_print_dot(&in);
+        else status = inspect_print_table(&in, s->show, error);
+    }
+    free(in.values);
+    free(in.nodes);
+    free(in.roles);
+    graph_close(&in.g);
+    return status;
+}
+
+/* 0 to go on, else an exit code is in *code. */
+static int read_options(int argc, char **argv, settings *s, int *code) {
+    static const struct option options[] = {
+        {"dims", required_argument, NULL, OPTION_DIMS},   {"summary", no_argument, NULL, OPTION_SUMMARY},
+        {"values", no_argument, NULL, OPTION_VALUES},     {"external-data", no_argument, NULL, OPTION_EXTERNAL},
+        {"json", no_argument, NULL, OPTION_JSON},         {"dot", no_argument, NULL, OPTION_DOT},
+        {"help", no_argument, NULL, 'h'},                 {NULL, 0, NULL, 0}};
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case OPTION_DIMS: s->dims = optarg; break;
+        case OPTION_SUMMARY: s->show &= ~INSPECT_NODES; break;
+        case OPTION_VALUES: s->show |= INSPECT_VALUES; break;
+        case OPTION_EXTERNAL: s->external_data = 1; break;
+        case OPTION_JSON: s->json = 1; break;
+        case OPTION_DOT: s->dot = 1; break;
+        case 'h': fputs(help, stdout); return *code = cli_finish(CLI_OK), 1;
+        default: return *code = cli_option_error("inspect", option, argv, options), 1;
+        }
+    }
+    return 0;
+}
+
+int cmd_inspect(int argc, char **argv) {
+    settings s = {NULL, NULL, INSPECT_NODES, 0, 0, 0};
+    minnow_error error;
+    int code = CLI_OK;
+    if (read_options(argc, argv, &s, &code)) return code;
+    if (s.json && s.dot) return cli_usage_error("inspect", "--json and --dot exclude each other");
+    if (optind >= argc) return cli_usage_error("inspect", "which model? Give an ONNX file or a folder");
+    if (optind + 1 < argc) return cli_usage_error("inspect", "one model at a time: '%s' is too much", argv[optind + 1]);
+    s.path = argv[optind];
+    if (inspect(&s, &error) != MINNOW_OK) return cli_finish(cli_error(&error));
+    return cli_finish(CLI_OK);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Many texts -> vectors, on all threads, in order. Texts are gathered into a block; the block is encoded; results are taken in order.
+ *
+ *   many texts in a block: a context a thread, each thread takes the next text        (no waiting for each other inside a layer)
+ *   few:                   one context with all threads, text by text
+ *
+ * Both give the same bytes. Contexts are created when first needed. */
+#ifndef MINNOW_CLI_ENCODER_H
+#define MINNOW_CLI_ENCODER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/thread.h"
+#include "buffer.h"
+#include "options.h"
+
+
+/* One text of a block and what became of it. */
+typedef struct cli_item {
+    size_t offset, bytes; /* of the text in the block's texts */
+    minnow_encoding encoding;
+    cli_buffer json;      /* whatever the render function makes of it */
+} cli_item;
+
+typedef struct cli_encoder {
+    minnow_model *model;
+    cli_model_options options;
+    size_t dimensions, max_tokens; /* the model's; those in force */
+    size_t n_threads, n_contexts;
+    thread_pool *pool;
+    minnow_context *wide;
+    minnow_context **narrow; /* [n_contexts] */
+
+    /* The block. */
+    char *texts;
+    size_t texts_bytes, texts_capacity;
+    cli_item *items; /* [capacity] */
+    size_t n_items, capacity;
+    size_t n_done;  /* after a run: leading items that succeeded; all of them unless the run failed */
+    float *vectors; /* [capacity, dimensions] */
+} cli_encoder;
+
+/* Opens the model; `block_items` is how many texts a block holds for each thread. */
+minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items, minnow_error *error);
+void cli_encoder_close(cli_encoder *e);
+
+/* Copies a text into the block. *full says that it is time to run it: it holds as many texts, or as many bytes, as it should. */
+minnow_status cli_encoder_add(cli_encoder *e, const char *text, size_t bytes, int *full, minnow_error *error);
+
+const char *cli_encoder_text(const cli_encoder *e, size_t item);
+
+/* Encodes one item with a context; called on any thread, for items in any order. */
+typedef minnow_status (*cli_encode_fn)(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error);
+/* Runs `encode` over the block's items. The error is that of the first item, in order, that failed. */
+minnow_status cli_encoder_run(cli_encoder *e, cli_encode_fn encode, void *user, minnow_error *error);
+/* Empties the block. */
+void cli_encoder_clear(cli_encoder *e);
+
+/* encode function: items' vectors into e->vectors. */
+minnow_status cli_encode_vector(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error);
+
+#endif
