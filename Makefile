@@ -14,6 +14,8 @@ DESTDIR ?=
 AR ?= ar
 OPT ?= -O2 -g
 .DEFAULT_GOAL := all
+# V=1 shows whole commands.
+say = $(if $(V),,@echo '  $(1)' && )
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
@@ -51,7 +53,7 @@ endif
 # Contraction would make bits depend on the compiler; FMA is asked for by name where it is wanted.
 CFLAGS_ALL := -std=c11 $(OPT) -ffp-contract=off -fno-math-errno $(WARNING_FLAGS) $(HARDENING) $(CFLAGS)
 CPPFLAGS_ALL := -Iinclude -Isrc -D_GNU_SOURCE $(if $(WINDOWS),-D__USE_MINGW_ANSI_STDIO=1) -MMD -MP $(CPPFLAGS)
-LDLIBS_ALL := $(LDLIBS) -lpthread
+LDLIBS_ALL := $(LDLIBS) -lm -lpthread
 
 # --- The library --------------------------------------------------------------------------------------------------------------
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
@@ -74,21 +76,21 @@ $(YYJSON): scripts/get-deps.sh
 $(DEPS)/yyjson/yyjson.h: $(YYJSON) ;
 $(BUILD)/obj/deps/yyjson.o: $(YYJSON)
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(OPT) $(HARDENING) $(CFLAGS) -fPIC -fvisibility=hidden -DYYJSON_DISABLE_NON_STANDARD=1 -DYYJSON_DISABLE_UTILS=1 -c $< -o $@
+	$(call say,CC  $@)$(CC) -std=c11 $(OPT) $(HARDENING) $(CFLAGS) -fPIC -fvisibility=hidden -DYYJSON_DISABLE_NON_STANDARD=1 -DYYJSON_DISABLE_UTILS=1 -c $< -o $@
 
 $(BUILD)/obj/%.o: %.c Makefile $(FLAGS_FILE) | $(YYJSON)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -isystem $(DEPS)/yyjson $(CFLAGS_ALL) $(call isa_flags,$<) -fPIC -fvisibility=hidden -c $< -o $@
+	$(call say,CC  $@)$(CC) $(CPPFLAGS_ALL) -isystem $(DEPS)/yyjson $(CFLAGS_ALL) $(call isa_flags,$<) -fPIC -fvisibility=hidden -c $< -o $@
 
 $(BUILD)/libminnow.a: $(OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR  $@)$(AR) rcs $@ $^
 $(BUILD)/libminnow.so.$(VERSION): $(OBJ)
-	$(CC) -shared -Wl,-soname,libminnow.so.$(SOVERSION) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
-	ln -sf libminnow.so.$(VERSION) $(BUILD)/libminnow.so.$(SOVERSION)
-	ln -sf libminnow.so.$(SOVERSION) $(BUILD)/libminnow.so
+	$(call say,LD  $@)$(CC) -shared -Wl,-soname,libminnow.so.$(SOVERSION) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+	@ln -sf libminnow.so.$(VERSION) $(BUILD)/libminnow.so.$(SOVERSION)
+	@ln -sf libminnow.so.$(SOVERSION) $(BUILD)/libminnow.so
 $(BUILD)/minnow$(EXE): $(CLI_OBJ) $(BUILD)/libminnow.a
-	$(CC) $(if $(WINDOWS),,-pie) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+	$(call say,LD  $@)$(CC) $(if $(WINDOWS),,-pie) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
 
 .PHONY: all
 all: $(BUILD)/minnow$(EXE) $(BUILD)/libminnow.a $(if $(WINDOWS)$(SANITIZE),,$(BUILD)/libminnow.so.$(VERSION)) ## the program and both libraries
@@ -98,18 +100,17 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz,fuzz_*.c))
 $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
 # A fuzz target outside libFuzzer: replays the files it is given.
 $(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
 REPLAY := $(FUZZ:fuzz_%=$(BUILD)/fuzz/replay_%$(EXE))
 .PRECIOUS: $(BUILD)/obj/%.o
 
 .PHONY: unit test-programs
 test-programs: all $(UNIT) $(REPLAY)
-unit: $(UNIT) ## unit tests alone
-	@status=0; for t in $^; do $(RUNNER) $$t || status=1; done; exit $$status
+unit: run-unit ## unit tests alone
 
 -include $(wildcard scripts/*.mk)
 
@@ -118,12 +119,12 @@ unit: $(UNIT) ## unit tests alone
 deps: $(YYJSON) ## fetch the pinned third-party source
 debug: ## build with ASan and UBSan, under $(BUILD)/debug
 	$(MAKE) BUILD=$(BUILD)/debug SANITIZE=address,undefined OPT="-O1 -g" all test-programs
-check-layers: ## includes point backwards on the road only
-	@python3 scripts/check_layers.py
+check-layers: $(YYJSON) ## includes point backwards on the road only
+	@CC="$(CC)" python3 scripts/check_layers.py --compile
 clean: ## remove what was built (fetched sources and models stay)
 	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name deps ! -name cache -exec rm -rf {} +
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile $(wildcard scripts/*.mk) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
-	@echo '  Variables: CC, CFLAGS, BUILD, PREFIX, LIBDIR, DESTDIR, SANITIZE=address,undefined, RUNNER (a prefix for test programs)'
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile $(wildcard scripts/*.mk) | sort | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@echo '  Variables: V=1 (whole commands), CC, CFLAGS, BUILD, PREFIX, LIBDIR, DESTDIR, SANITIZE=address,undefined, RUNNER (a prefix for test programs)'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs test commands one after the other, lets all they print through, and adds up what they say of themselves.
+# usage: run-tests.sh COMMAND...      each argument is one shell command
+#
+# A command is counted by the closing lines it prints: cmocka's "[  PASSED  ] N test(s)." and "[  FAILED  ] N test(s)", or a last line
+# "N passed, N failed"; one that prints neither is one test, passed if it exits with 0. One that exits otherwise and names no
+# failure counts as one failure (it crashed). If $TEST_TALLY names a file, the sums are added to it as a line.
+set -u
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+broken=()
+
+sum() { # $1: a sed expression that leaves the number of a line
+    sed -nE "$1" "$log" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+for command in "$@"; do
+    bash -c "$command" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    p=$(sum 's/^\[  PASSED  \] ([0-9]+) test\(s\).*/\1/p')
+    f=$(sum 's/^\[  FAILED  \] ([0-9]+) test\(s\).*/\1/p')
+    s=$(sum 's/^\[  SKIPPED \] ([0-9]+) test\(s\).*/\1/p')
+    if ((p + f + s == 0)); then
+        if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+            p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]}
+        elif ((status == 0)); then p=1
+        fi
+    fi
+    if ((status != 0 && f == 0)); then
+        echo "exit status $status: $command"
+        f=1
+    fi
+    if ((f > 0)); then broken+=("$command"); fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+
+for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done
+if ((skipped > 0)); then echo "$skipped skipped (what they need is not here)"; fi
+if ((passed + failed == 0)); then
+    echo "no test ran"
+    failed=1
+fi
+if [[ -n ${TEST_TALLY:-} ]]; then echo "$passed $failed" >> "$TEST_TALLY"; fi
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# From a fresh checkout to a vector: installs what is missing, builds, gets the model and runs it on real text.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/install-packages.sh
+need_build_tools
+install_missing
+
+echo '== build' >&2
+make -j"$(nproc)" all
+model=models/all-MiniLM-L6-v2
+echo '== model' >&2
+sh scripts/get-model.sh
+[ -e "$model/onnx/model.onnx" ] || build/minnow export "$model" -o "$model/onnx/model.onnx"
+
+question="How do I reset my password?"
+echo "== minnow embed \"$question\"" >&2
+line=$(build/minnow embed --model "$model" "$question")
+printf '%.150s ...\n' "$line"
+echo "== minnow similarity \"$question\" SENTENCE" >&2
+for sentence in "I forgot my login." "Where can I change my credentials?" "The cat sleeps on the sofa."; do
+    cosine=$(build/minnow similarity --model "$model" "$question" "$sentence")
+    printf '%s  %s\n' "$cosine" "$sentence"
+done
+echo '== done: build/minnow --help' >&2
