@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Times the tokenizer for bench_tokenizer.py: bench_tokenizer TOKENIZER TEXTS
- * TEXTS holds one text a line. For each line on standard input one pass over all texts is made, one tokenizer_encode a text on
- * one thread, and its seconds and the number of ids are printed. */
+ * TEXTS holds one text a line. For each line on standard input one pass over all texts is made, one tokenizer_encode a
+ * text on one thread, and its seconds and the number of ids are printed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tokenizer's speed beside Hugging Face `tokenizers`, one thread each, the same texts, in turns.
 
-    python3 bench/bench_tokenizer.py --program build/bench/bench_tokenizer --tokenizer models/all-MiniLM-L6-v2/tokenizer.json
+    python3 bench/bench_tokenizer.py --program build/bench/bench_tokenizer \\
+        --tokenizer models/all-MiniLM-L6-v2/tokenizer.json
 
-Prints one JSON line for each kind of text and engine: megabytes a second (10^6 bytes of UTF-8), the median of the rounds, and
-for Minnow the ratio to the faster of the reference's two interfaces (encode of each text, encode_batch of all).
+Prints one JSON line for each kind of text and engine: megabytes a second (10^6 bytes of UTF-8), the median of the
+rounds, and for Minnow the ratio to the faster of the reference's two interfaces (encode of each text, encode_batch of
+all).
 """
 import argparse
 import json
@@ -21,16 +23,17 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["RAYON_NUM_THREADS"] = "1"
 import tokenizers  # noqa: E402
 
-PROSE = """the a of to in and is for with that on as it this from your you can we not our be are by or an if will when please
-account password settings email page button order delivery refund invoice customer support request ticket update reset login
-device browser version server network connection printer document folder calendar meeting schedule project report summary
-water kitchen garden weather morning evening family holiday travel museum language history science music paint bicycle
-understand remember describe compare cancel confirm install configure download subscribe unsubscribe troubleshoot
-misconfiguration reauthentication interoperability counterproductive internationalization thermodynamics photosynthesis
-unbelievable questionable nevertheless straightforward Amsterdam Wednesday November Elizabeth API HTTP JSON PDF USB""".split()
-MIXED = """größe café naïve Übergröße señor crème brûlée Zürich şimdi İstanbul český žluťoučký привет мир как восстановить пароль
-Настройки Ελληνικά γλώσσα κωδικός שלום עולם مرحبا بالعالم नमस्ते दुनिया 你好世界 如何重置密码 東京タワー ひらがな カタカナ 비밀번호
-재설정 สวัสดี Việt ngữ đường tiếng 😀 👍🏽 ½ № ™ “quoted” — naïveté ﬁne Ａｂｃ x² e\u0301t\u00e9""".split()
+PROSE = """the a of to in and is for with that on as it this from your you can we not our be are by or an if will when
+please account password settings email page button order delivery refund invoice customer support request
+ticket update reset login device browser version server network connection printer document folder calendar
+meeting schedule project report summary water kitchen garden weather morning evening family holiday travel
+museum language history science music paint bicycle understand remember describe compare cancel confirm
+install configure download subscribe unsubscribe troubleshoot misconfiguration reauthentication
+interoperability counterproductive internationalization thermodynamics photosynthesis unbelievable
+questionable nevertheless straightforward Amsterdam Wednesday November Elizabeth API HTTP JSON PDF USB""".split()
+MIXED = """größe café naïve Übergröße señor crème brûlée Zürich şimdi İstanbul český žluťoučký привет мир как
+восстановить пароль Настройки Ελληνικά γλώσσα κωδικός שלום עולם مرحبا بالعالم नमस्ते दुनिया 你好世界 如何重置密码 東京タワー
+ひらがな カタカナ 비밀번호 재설정 สวัสดี Việt ngữ đường tiếng 😀 👍🏽 ½ № ™ “quoted” — naïveté ﬁne Ａｂｃ x² e\u0301t\u00e9""".split()
 
 
 def make_texts(words, seed, total_bytes):
@@ -58,8 +61,8 @@ class Minnow:
         self.file = tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8", newline="\n")
         self.file.write("\n".join(texts))
         self.file.flush()
-        self.process = subprocess.Popen([program, tokenizer, self.file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen([program, tokenizer, self.file.name], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
 
     def run(self):
         self.process.stdin.write("go\n")

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes tests/golden/tokenizer.jsonl and the small tokenizers it needs, with the ids that Hugging Face `tokenizers` gives.
+"""Writes tests/golden/tokenizer.jsonl and the small tokenizers it needs, with the ids that `tokenizers` gives.
 
     pip install tokenizers==0.23.3
     python3 scripts/gen_tokenizer_golden.py --model models/all-MiniLM-L6-v2/tokenizer.json
 
-Each line: {"text": ..., "minilm": ids, "small": ids, ...}, one member for each tokenizer: the model's, and the ones made here
-(tests/golden/tokenizer_NAME.json), whose vocabulary is cut from the texts below. The texts were written for this project.
+Each line: {"text": ..., "minilm": ids, "small": ids, ...}, one member for each tokenizer: the model's, and the ones
+made here (tests/golden/tokenizer_NAME.json), whose vocabulary is cut from the texts below. The texts were written
+for this project.
 """
 import argparse
 import json
@@ -84,7 +85,8 @@ replacement \ufffd char, private \ue000 \U000f0000 noncharacter \ufdd0 \uffff \U
 e\u0301 e\u0302\u0301 o\u031b\u0323 a\u0308\u0332 q\u0307\u0323 \u0301alone \u0323\u0307start
 \u212b \u00c5 A\u030a \u2126 \u03a9 \u212a K \u1e9b\u0323 \u0344 \u0340 \u0374 \u037e \u0387 \u1fef
 \U0001d15e \U0001d160 \U0001d165\U0001d16d\U0001d166 \u302e\u302f\u302e \u302fa\u302e
-a\u302a\u302e\u302bb a\u302f\u0334\u302eb a\u08d4\u0334\u08e3b a\u1dfb\u0345\u0334b a\U0001e000\U0001e944\U0001d165\u0315b
+a\u302a\u302e\u302bb a\u302f\u0334\u302eb a\u08d4\u0334\u08e3b
+a\u1dfb\u0345\u0334b a\U0001e000\U0001e944\U0001d165\u0315b
 \U0001e944\U0001d165 x\U0001d165\U0001e94a\u1baa\u034f\u1b44\U0001d165y \u1b44\u0bcd\U000116b6
 \uac00\ud7a3\uac01 \u1100\u1161\u11a8 \uf900\ufa0e\U0002f800 \u3400\U00020000\U0002a700
 tab\there newline\\nnot CR\rLF
@@ -120,7 +122,8 @@ def made_texts():
         a, b, c = (rng.choice(TEXTS) for _ in range(3))
         cut, start = rng.randrange(len(a) + 1), rng.randrange(len(b) + 1)
         yield a[:cut] + rng.choice(["", " ", "-", "\u0301", "\u302e", "中", "[SEP]"]) + b[start:start + 40] + c[-12:]
-    marks = "\u0301\u0334\u302e\u302f\u302a\U0001d165\U0001e000\U0001e944\u1baa\u1b44\u034f\u08d4\u08e3\u05b0\u3099\u094d\u0345"
+    marks = "\u0301\u0334\u302e\u302f\u302a\U0001d165\U0001e000"
+    marks += "\U0001e944\u1baa\u1b44\u034f\u08d4\u08e3\u05b0\u3099\u094d\u0345"
     for _ in range(60):
         yield "a" + "".join(rng.choice(marks) for _ in range(rng.randint(1, 9))) + "b"
 
@@ -146,8 +149,9 @@ def build(vocab, added=(), max_chars=100, bert_processing=False, **normalizer):
     tokenizer.normalizer = normalizers.BertNormalizer(**normalizer)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     cls, sep = ("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])
-    tokenizer.post_processor = processors.BertProcessing(sep, cls) if bert_processing else processors.TemplateProcessing(
+    template = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[cls, sep])
+    tokenizer.post_processor = processors.BertProcessing(sep, cls) if bert_processing else template
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     for token in added:
         tokenizer.add_tokens([token])

@@ -29,13 +29,15 @@ static yyjson_doc *parse(const char *text) {
 }
 
 static void refuses_what_is_not_json(void **state) {
-    static const char *const wrong[] = {"{", "[1,]", "{\"a\":1,}", "nul", "NaN", "[Infinity]", "1e999", "'a'", "\"a", "[1] 2",
-                                        "// c\n1", "{\"a\" 1}", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\\ud800\"", "01", "\t", "\"\n\""};
+    static const char *const wrong[] = {"{", "[1,]", "{\"a\":1,}", "nul", "NaN", "[Infinity]", "1e999", "'a'", "\"a", 
+                                        "[1] 2", "// c\n1", "{\"a\" 1}", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\\ud800\"",
+                                        "01", "\t", "\"\n\""};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         yyjson_doc *doc = NULL;
         minnow_error error;
-        if (json_parse(&doc, wrong[i], strlen(wrong[i]), &error) != MINNOW_ERROR_FORMAT) fail_msg("accepted: %s", wrong[i]);
+        if (json_parse(&doc, wrong[i], strlen(wrong[i]), &error) != MINNOW_ERROR_FORMAT)
+            fail_msg("accepted: %s", wrong[i]);
         assert_memory_equal(error.message, "line ", 5);
         assert_null(strchr(error.message, '\n'));
         assert_null(doc);
@@ -105,7 +107,8 @@ static void bounds_the_depth(void **state) {
 }
 
 static void reads_members(void **state) {
-    yyjson_doc *doc = parse("{\"i\":-7,\"u\":18446744073709551615,\"f\":1.5,\"t\":true,\"n\":null,\"s\":\"x\",\"z\":\"a\\u0000b\"}");
+    yyjson_doc *doc = parse("{\"i\":-7,\"u\":18446744073709551615,\"f\":1.5,"
+                            "\"t\":true,\"n\":null,\"s\":\"x\",\"z\":\"a\\u0000b\"}");
     yyjson_val *root = yyjson_doc_get_root(doc);
     minnow_error error;
     int64_t i = 0;

@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "run/tokenizer/tokenizer.h"
 
-/* Reads a tokenizer.json: BertNormalizer (or null), BertPreTokenizer, WordPiece, TemplateProcessing or BertProcessing (or
- * null); anything else is refused by name. `truncation` and `padding` are ignored. Bytes, for fuzzing; messages have no
- * file name. */
+/* Reads a tokenizer.json: BertNormalizer (or null), BertPreTokenizer, WordPiece, TemplateProcessing or BertProcessing
+ * (or null); anything else is refused by name. `truncation` and `padding` are ignored. Bytes, for fuzzing; messages
+ * have no file name. */
 minnow_status tokenizer_from_json(tokenizer **out, const uint8_t *json, size_t bytes, minnow_error *error);
 
 /* How a vocab.txt is to be used: what tokenizer_config.json says, or BertTokenizer's defaults. */
@@ -21,8 +21,8 @@ typedef struct vocab_options {
 minnow_status tokenizer_from_vocab(tokenizer **out, const uint8_t *text, size_t bytes, const vocab_options *options,
                                    minnow_error *error);
 
-/* A file of either kind, told apart by its first non-blank byte; a vocab.txt's tokenizer_config.json is read from beside
- * it if there. Or a folder: tokenizer.json, else vocab.txt in it. Messages begin with the path. */
+/* A file of either kind, told apart by its first non-blank byte; a vocab.txt's tokenizer_config.json is read from
+ * beside it if there. Or a folder: tokenizer.json, else vocab.txt in it. Messages begin with the path. */
 minnow_status tokenizer_open(tokenizer **out, const char *path, minnow_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tokenizer.json, as Hugging Face `tokenizers` writes it -> tokenizer. What this engine does not do is refused by name: a file
- * that is half understood would give other ids than its author saw. */
+ * tokenizer.json, as Hugging Face `tokenizers` writes it -> tokenizer. What this engine does not do is refused by name:
+ * a file that is half understood would give other ids than its author saw. */
 #include <string.h>
 
 #include "convert/import/tokenizer_reading.h"
@@ -11,7 +11,7 @@
 
 static const char *const whole_file = "tokenizer.json";
 
-/* --- Small things ---------------------------------------------------------------------------------------------------- */
+/* --- Small things ------------------------------------------------------------------------------------------------- */
 
 /* A section of the file: NULL if it is missing or null; else an object. */
 static minnow_status find_section(yyjson_val *root, const char *key, yyjson_val **section, minnow_error *error) {
@@ -44,7 +44,7 @@ static yyjson_val *string_member(yyjson_val *object, const char *key) {
     return yyjson_is_str(value) ? value : NULL;
 }
 
-/* --- Sections -------------------------------------------------------------------------------------------------------- */
+/* --- Sections ----------------------------------------------------------------------------------------------------- */
 
 static minnow_status read_normalizer(tokenizer_config *config, yyjson_val *root, minnow_error *error) {
     yyjson_val *section;
@@ -71,6 +71,7 @@ static minnow_status check_pre_tokenizer(yyjson_val *root, minnow_error *error) 
 static minnow_status read_vocab(tokenizer_draft *draft, yyjson_val *vocab, minnow_error *error) {
     size_t index, count;
     yyjson_val *key, *value;
+    if (!yyjson_is_obj(vocab)) return error_set(error, MINNOW_ERROR_FORMAT, "the model has no 'vocab'");
     yyjson_obj_foreach(vocab, index, count, key, value) {
         int32_t id = 0;
         minnow_status status = read_id(value, "vocab", &id, error);
@@ -91,16 +92,16 @@ static minnow_status read_model(tokenizer_draft *draft, yyjson_val *model, minno
     TRY(json_get_string(model, "unk_token", "[UNK]", &unknown, error));
     TRY(json_get_int(model, "max_input_chars_per_word", 100, &max_chars, error));
     if (max_chars < 0) return error_set(error, MINNOW_ERROR_FORMAT, "'max_input_chars_per_word' is negative");
-    if ((uint64_t)max_chars > SIZE_MAX) return error_set(error, MINNOW_ERROR_FORMAT, "'max_input_chars_per_word' is too large");
-    config->max_chars_per_word = (size_t)max_chars;
+    config->max_chars_per_word = (uint64_t)max_chars > SIZE_MAX ? SIZE_MAX : (size_t)max_chars;
     TRY(read_vocab(draft, vocab, error));
     unknown_id = yyjson_obj_get(vocab, unknown);
     if (unknown_id == NULL)
-        return error_set(error, MINNOW_ERROR_FORMAT, "the unknown token '%.*s' is not in the vocabulary", SHOWN_BYTES, unknown);
+        return error_set(error, MINNOW_ERROR_FORMAT, "the unknown token '%.*s' is not in the vocabulary", SHOWN_BYTES,
+                         unknown);
     return read_id(unknown_id, "unknown token", &config->unknown_id, error);
 }
 
-/* --- Added tokens ------------------------------------------------------------------------------------------------------ */
+/* --- Added tokens ------------------------------------------------------------------------------------------------- */
 
 static minnow_status read_flag(yyjson_val *object, const char *key, int fallback, uint8_t *out, minnow_error *error) {
     int value;
@@ -139,14 +140,16 @@ static int is_in_vocab(const id_index *index, const tokenizer_added_token *token
            memcmp(index->keys[low].text, token->content, token->content_bytes) == 0;
 }
 
-/* `tokenizers` gives a token that the vocabulary lacks the next free id, whatever the file says: a file that says something else
- * is refused instead of read in two ways. (tokenizer_create refuses one that the vocabulary has under another id.) */
+/* `tokenizers` gives a token that the vocabulary lacks the next free id, whatever the file says: a file that says
+ * something else is refused instead of read in two ways. (tokenizer_create refuses one that the vocabulary has under
+ * another id.) */
 static minnow_status check_added_id(const tokenizer_added_token *token, const id_index *index, int64_t *next_id,
                                     minnow_error *error) {
     const int known = is_in_vocab(index, token);
     if (!known && token->id != *next_id)
-        return error_set(error, MINNOW_ERROR_FORMAT, "added token '%.*s' has id %d, not the vocabulary's or the next one, %lld",
-                         SHOWN_BYTES, token->content, token->id, (long long)*next_id);
+        return error_set(error, MINNOW_ERROR_FORMAT,
+                         "added token '%.*s' has id %d, not the vocabulary's or the next one, %lld", SHOWN_BYTES,
+                         token->content, token->id, (long long)*next_id);
     if (token->id >= *next_id) *next_id = (int64_t)token->id + 1;
     return MINNOW_OK;
 }
@@ -183,7 +186,7 @@ static minnow_status read_added_tokens(tokenizer_draft *draft, yyjson_val *list,
     return MINNOW_OK;
 }
 
-/* --- The template ------------------------------------------------------------------------------------------------------ */
+/* --- The template ------------------------------------------------------------------------------------------------- */
 
 static minnow_status bad_template(const char *what, minnow_error *error) {
     return error_set(error, MINNOW_ERROR_FORMAT, "post_processor: %s", what);
@@ -198,7 +201,8 @@ static minnow_status append_special(int32_t *ids, size_t capacity, size_t *n, yy
     list = yyjson_obj_get(yyjson_obj_getn(tokens, yyjson_get_str(name), yyjson_get_len(name)), "ids");
     if (!yyjson_is_arr(list)) return bad_template("a special token has no ids", error);
     yyjson_arr_foreach(list, index, count, value) {
-        if (*n == capacity) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "post_processor: more than %zu special tokens", capacity);
+        if (*n == capacity)
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "post_processor: more than %zu special tokens", capacity);
         TRY(read_id(value, "post_processor", &ids[*n], error));
         ++*n;
     }
@@ -216,9 +220,10 @@ static minnow_status read_template(tokenizer_draft *draft, yyjson_val *section, 
     if (!yyjson_is_arr(single)) return bad_template("'single' is not a list", error);
     yyjson_arr_foreach(single, index, count, item) {
         yyjson_val *sequence = yyjson_obj_get(item, "Sequence"), *special = yyjson_obj_get(item, "SpecialToken");
+        const int is_a = yyjson_equals_str(yyjson_obj_get(sequence, "id"), "A");
         if (special != NULL && yyjson_obj_size(item) == 1) {
             TRY(append_special(ids, MAX_TEMPLATE_IDS, &n, special, tokens, error));
-        } else if (sequence != NULL && yyjson_obj_size(item) == 1 && yyjson_equals_str(yyjson_obj_get(sequence, "id"), "A")) {
+        } else if (sequence != NULL && yyjson_obj_size(item) == 1 && is_a) {
             n_sequences++;
             n_prefix = n;
         } else {
@@ -256,11 +261,12 @@ static minnow_status read_post_processor(tokenizer_draft *draft, yyjson_val *roo
     return refuse_type("post_processor", type, error);
 }
 
-/* --- The file ----------------------------------------------------------------------------------------------------------- */
+/* --- The file ----------------------------------------------------------------------------------------------------- */
 
 static size_t sum_key_bytes(yyjson_val *object) {
     size_t index, count, bytes = 0;
     yyjson_val *key, *value;
+    if (!yyjson_is_obj(object)) return 0;
     yyjson_obj_foreach(object, index, count, key, value) bytes += yyjson_get_len(key);
     return bytes;
 }

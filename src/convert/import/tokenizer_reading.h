@@ -24,7 +24,8 @@ minnow_status tokenizer_draft_reserve(tokenizer_draft *draft, size_t n, size_t b
 void tokenizer_draft_add(tokenizer_draft *draft, const char *text, size_t bytes, int32_t id);
 void tokenizer_draft_free(tokenizer_draft *draft);
 
-/* tokenizer_config.json: the members that say how BertTokenizer uses its vocab.txt; what cannot be honoured is refused. */
+/* tokenizer_config.json: the members that say how BertTokenizer uses its vocab.txt; what cannot be honoured is
+ * refused. */
 minnow_status vocab_options_read(vocab_options *options, yyjson_val *root, minnow_error *error);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "convert/import/tokenizer_reading.h"
 
-/* --- Drafts --------------------------------------------------------------------------------------------------------- */
+/* --- Drafts ------------------------------------------------------------------------------------------------------- */
 
 minnow_status tokenizer_draft_reserve(tokenizer_draft *draft, size_t n, size_t bytes, size_t n_added,
                                       minnow_error *error) {
@@ -16,7 +16,8 @@ minnow_status tokenizer_draft_reserve(tokenizer_draft *draft, size_t n, size_t b
     draft->vocab_offsets = arena_array(a, n + 1, sizeof *draft->vocab_offsets);
     draft->vocab_ids = arena_array(a, n + 1, sizeof *draft->vocab_ids);
     draft->added_tokens = arena_array(a, n_added + 1, sizeof *draft->added_tokens);
-    if (draft->vocab_text == NULL || draft->vocab_offsets == NULL || draft->vocab_ids == NULL || draft->added_tokens == NULL)
+    if (draft->vocab_text == NULL || draft->vocab_offsets == NULL || draft->vocab_ids == NULL ||
+        draft->added_tokens == NULL)
         return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for a vocabulary of %zu tokens", n);
     draft->config.vocab_text = draft->vocab_text;
     draft->config.vocab_offsets = draft->vocab_offsets;
@@ -36,7 +37,7 @@ void tokenizer_draft_add(tokenizer_draft *draft, const char *text, size_t bytes,
 
 void tokenizer_draft_free(tokenizer_draft *draft) { arena_free(&draft->memory); }
 
-/* --- tokenizer_config.json ------------------------------------------------------------------------------------------- */
+/* --- tokenizer_config.json ---------------------------------------------------------------------------------------- */
 
 /* BertTokenizer's own name for each special token. */
 static const struct {
@@ -72,7 +73,7 @@ minnow_status vocab_options_read(vocab_options *options, yyjson_val *root, minno
     return MINNOW_OK;
 }
 
-/* --- vocab.txt -------------------------------------------------------------------------------------------------------- */
+/* --- vocab.txt ---------------------------------------------------------------------------------------------------- */
 
 /* Whitespace at the end of a line is not part of the token: U+0009-000D, 0020, 0085, 00A0, 1680, 2000-200A, 2028, 2029,
  * 202F, 205F, 3000, as Rust's trim_end has it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Bytes -> a checked JSON document. yyjson parses without recursion; a pass in front of it bounds the depth, so that
- * everything that walks a document may recurse, and a pass behind it refuses duplicate keys (two readers of one file must
- * not see two different settings). */
+ * everything that walks a document may recurse, and a pass behind it refuses duplicate keys (two readers of one file
+ * must not see two different settings). */
 #include "convert/json/json.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static minnow_status fail_at(const char *text, size_t bytes, size_t offset, minn
     return error_set(error, MINNOW_ERROR_FORMAT, "line %zu column %zu: %s", line, column, what);
 }
 
-/* --- Depth ---------------------------------------------------------------------------------------------------------- */
+/* --- Depth -------------------------------------------------------------------------------------------------------- */
 
 /* The offset of the first bracket that is nested too deep, or `bytes`. Text that is not JSON is left to the parser. */
 static size_t find_too_deep(const char *text, size_t bytes) {
@@ -40,7 +40,7 @@ static size_t find_too_deep(const char *text, size_t bytes) {
     return bytes;
 }
 
-/* --- Duplicate keys ------------------------------------------------------------------------------------------------- */
+/* --- Duplicate keys ----------------------------------------------------------------------------------------------- */
 
 static int compare_keys(yyjson_val *a, yyjson_val *b) {
     const size_t a_bytes = yyjson_get_len(a), b_bytes = yyjson_get_len(b);
@@ -110,7 +110,8 @@ static minnow_status find_duplicate_below(yyjson_val *value, yyjson_val **duplic
 
 static minnow_status refuse_duplicate(const yyjson_doc *doc, yyjson_val *key, const char *text, size_t bytes,
                                       minnow_error *error) {
-    /* yyjson unescapes strings where they lie in its copy of the text, so a string's place there is its place in the text. */
+    /* yyjson unescapes strings where they lie in its copy of the text, so a string's place there is its place in the
+     * text. */
     const size_t offset = doc->str_pool == NULL ? 0 : (size_t)(yyjson_get_str(key) - doc->str_pool);
     const size_t length = yyjson_get_len(key);
     size_t line = 0, column = 0, character = 0;
@@ -120,7 +121,7 @@ static minnow_status refuse_duplicate(const yyjson_doc *doc, yyjson_val *key, co
                      (int)(length < KEY_SHOWN_BYTES ? length : KEY_SHOWN_BYTES), yyjson_get_str(key));
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
 
 minnow_status json_parse(yyjson_doc **out, const char *text, size_t bytes, minnow_error *error) {
     yyjson_read_err problem;
@@ -158,7 +159,7 @@ minnow_status json_open(yyjson_doc **out, const char *path, minnow_error *error)
     return status == MINNOW_OK ? status : error_prefix(error, status, "%s", path);
 }
 
-/* --- Members with a type -------------------------------------------------------------------------------------------- */
+/* --- Members with a type ------------------------------------------------------------------------------------------ */
 
 static minnow_status wrong_type(const char *key, yyjson_val *value, const char *wanted, minnow_error *error) {
     return error_set(error, MINNOW_ERROR_FORMAT, "'%s' is of type %s, where %s was expected", key,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Added tokens in a text: the leftmost match, the longest of those, then on behind it, as AddedVocabulary of Hugging Face
- * `tokenizers` does it with an Aho-Corasick automaton. A single_word token must not touch a word character; lstrip and rstrip
- * take the whitespace beside it. */
+ * Added tokens in a text: the leftmost match, the longest of those, then on behind it, as AddedVocabulary of Hugging
+ * Face `tokenizers` does it with an Aho-Corasick automaton. A single_word token must not touch a word character; lstrip
+ * and rstrip take the whitespace beside it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +34,7 @@ void added_set_free(added_set *set) {
     memset(set, 0, sizeof *set);
 }
 
-/* --- Around a match ------------------------------------------------------------------------------------------------- */
+/* --- Around a match ----------------------------------------------------------------------------------------------- */
 
 /* The character that ends at text[end]: its start. end >= 1. */
 static size_t char_before(const uint8_t *text, size_t end, uint32_t *c) {
@@ -80,7 +80,7 @@ static size_t whitespace_after(const uint8_t *text, size_t bytes, size_t end) {
     return end;
 }
 
-/* --- Splitting ------------------------------------------------------------------------------------------------------ */
+/* --- Splitting ---------------------------------------------------------------------------------------------------- */
 
 /* The next match from `from` on: its start and its bytes, or 0. */
 static size_t find_next(const added_set *set, const uint8_t *text, size_t bytes, size_t from, size_t *start,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text -> ids: pieces between added tokens, their words, and of each word the longest token that it begins with, then the longest
- * "##" token that the rest begins with, and so on (WordPiece); a word that cannot be taken apart is [UNK]. */
+ * Text -> ids: pieces between added tokens, their words, and of each word the longest token that it begins with, then
+ * the longest "##" token that the rest begins with, and so on (WordPiece); a word that cannot be taken apart
+ * is [UNK]. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,8 @@ minnow_status tokenizer_encode(const tokenizer *t, const char *text, size_t text
     const size_t wanted = max_tokens == 0 ? SIZE_MAX : max_tokens - t->n_suffix;
     ids->count = 0;
     if (max_tokens != 0 && max_tokens < n_special)
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "a limit of %zu tokens leaves no room for the %zu special tokens",
-                         max_tokens, n_special);
+        return error_set(error, MINNOW_ERROR_ARGUMENT,
+                         "a limit of %zu tokens leaves no room for the %zu special tokens", max_tokens, n_special);
     if (max_tokens != 0 && wanted < SIZE_MAX) e.enough = wanted + 1;
     if (!reserve(&e, n_special + 1)) return e.status;
     append(ids, t->template_ids, t->n_prefix);

@@ -11,7 +11,7 @@
 #define TOKENIZER_MAX_ID ((1 << 24) - 1)
 #define TOKENIZER_MAX_ADDED_BYTES 1024
 
-/* --- Characters: BertNormalizer and BertPreTokenizer -------------------------------------------------------------------- */
+/* --- Characters: BertNormalizer and BertPreTokenizer -------------------------------------------------------------- */
 
 enum { ASCII_WORD, ASCII_SPACE, ASCII_PUNCTUATION, ASCII_DROP, NOT_ASCII };
 
@@ -44,7 +44,7 @@ int split_words(const char_rules *rules, size_t max_chars, const uint8_t *text, 
 /* Decodes one character, U+FFFD for an ill-formed subpart; returns the bytes it takes. bytes >= 1. */
 size_t decode_char(const uint8_t *text, size_t bytes, uint32_t *c);
 
-/* --- Added tokens ------------------------------------------------------------------------------------------------------- */
+/* --- Added tokens ------------------------------------------------------------------------------------------------- */
 
 typedef struct added_token {
     int32_t id;
@@ -59,16 +59,18 @@ typedef struct added_set {
     int only_begin;      /* the one byte that all begin with, or -1 */
 } added_set;
 
-/* `keys` are contents, their values indexes into `tokens`; equal contents: the first one counts. Takes over `tokens`. */
+/* `keys` are contents, their values indexes into `tokens`; equal contents: the first one counts. Takes over
+ * `tokens`. */
 minnow_status added_set_init(added_set *set, trie_key *keys, size_t n_keys, added_token *tokens, size_t n_tokens,
                              minnow_error *error);
 void added_set_free(added_set *set);
 
-/* Where the pieces of a text go: an added token (id >= 0, text NULL), or text between two (id -1). Returns 0 to stop. */
+/* Where the pieces of a text go: an added token (id >= 0, text NULL), or text between two (id -1). Returns 0 to
+ * stop. */
 typedef int (*piece_fn)(void *receiver, int32_t id, const uint8_t *text, size_t bytes);
 int added_set_split(const added_set *set, const uint8_t *text, size_t bytes, piece_fn receive, void *receiver);
 
-/* --- The tokenizer ------------------------------------------------------------------------------------------------------ */
+/* --- The tokenizer ------------------------------------------------------------------------------------------------ */
 
 struct tokenizer {
     char_rules rules, split_only; /* split_only: text that is normalized already */

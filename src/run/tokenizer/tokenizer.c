@@ -17,7 +17,7 @@ static minnow_status out_of_memory(minnow_error *error) {
     return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for the vocabulary");
 }
 
-/* --- Checks --------------------------------------------------------------------------------------------------------- */
+/* --- Checks ------------------------------------------------------------------------------------------------------- */
 
 static minnow_status check_text(const uint8_t *text, size_t bytes, const char *what, int32_t id, minnow_error *error) {
     uint32_t c;
@@ -60,7 +60,7 @@ static minnow_status check_config(const tokenizer_config *config, minnow_error *
     return MINNOW_OK;
 }
 
-/* --- The vocabulary ------------------------------------------------------------------------------------------------- */
+/* --- The vocabulary ----------------------------------------------------------------------------------------------- */
 
 /* All texts, one copy: t->by_id holds the vocabulary's tokens, then the added ones; not sorted yet. */
 static minnow_status copy_texts(tokenizer *t, const tokenizer_config *config, minnow_error *error) {
@@ -130,9 +130,10 @@ static minnow_status index_ids(tokenizer *t, minnow_error *error) {
     return MINNOW_OK;
 }
 
-/* --- Added tokens --------------------------------------------------------------------------------------------------- */
+/* --- Added tokens ------------------------------------------------------------------------------------------------- */
 
-/* Contents of `normalized` tokens as they look in normalized text, one after another; offsets[i] is where token i's begins. */
+/* Contents of `normalized` tokens as they look in normalized text, one after another; offsets[i] is where token i's
+ * begins. */
 static minnow_status normalize_contents(const tokenizer *t, const tokenizer_config *config, text_buffer *texts,
                                         size_t *offsets, minnow_error *error) {
     for (size_t i = 0; i < config->n_added_tokens; i++) {
@@ -190,7 +191,7 @@ fail:
     return status;
 }
 
-/* --- The rest ------------------------------------------------------------------------------------------------------- */
+/* --- The rest ----------------------------------------------------------------------------------------------------- */
 
 static minnow_status require_id(const tokenizer *t, int32_t id, const char *what, minnow_error *error) {
     size_t bytes;
@@ -217,7 +218,8 @@ static minnow_status copy_template(tokenizer *t, const tokenizer_config *config,
 
 static uint32_t find_continuation(const trie *vocab, const char *prefix) {
     uint32_t node = TRIE_ROOT;
-    for (const char *p = prefix; *p != '\0' && node != TRIE_NONE; p++) node = trie_child(vocab->nodes, node, (uint8_t)*p);
+    for (const char *p = prefix; *p != '\0' && node != TRIE_NONE; p++)
+        node = trie_child(vocab->nodes, node, (uint8_t)*p);
     return node;
 }
 
@@ -229,7 +231,8 @@ minnow_status tokenizer_create(tokenizer **out, const tokenizer_config *config, 
     TRY(check_config(config, error));
     t = calloc(1, sizeof *t);
     if (t == NULL) return out_of_memory(error);
-    char_rules_init(&t->rules, config->clean_text, config->handle_chinese_chars, config->strip_accents, config->lowercase);
+    char_rules_init(&t->rules, config->clean_text, config->handle_chinese_chars, config->strip_accents,
+                    config->lowercase);
     char_rules_init(&t->split_only, 0, 0, 0, 0);
     t->max_chars = config->max_chars_per_word;
     t->unknown_id = config->unknown_id;
@@ -239,7 +242,8 @@ minnow_status tokenizer_create(tokenizer **out, const tokenizer_config *config, 
     TRY_GOTO(index_ids(t, error));
     TRY_GOTO(build_added(t, config, error));
     TRY_GOTO(copy_template(t, config, error));
-    t->continuation = find_continuation(&t->vocab, config->continuing_prefix != NULL ? config->continuing_prefix : "##");
+    t->continuation =
+        find_continuation(&t->vocab, config->continuing_prefix != NULL ? config->continuing_prefix : "##");
     *out = t;
     return MINNOW_OK;
 fail:

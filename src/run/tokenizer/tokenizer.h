@@ -26,7 +26,8 @@ typedef struct tokenizer_added_token {
 
 /* Everything create needs; borrowed during the call only. */
 typedef struct tokenizer_config {
-    /* The vocabulary: token i is vocab_text[vocab_offsets[i] .. vocab_offsets[i + 1]), with its id in vocab_ids[i] (NULL: i). */
+    /* The vocabulary: token i is vocab_text[vocab_offsets[i] .. vocab_offsets[i + 1]), with its id in vocab_ids[i]
+     * (NULL: i). */
     const char *vocab_text;
     const uint32_t *vocab_offsets;
     const int32_t *vocab_ids;
@@ -55,9 +56,10 @@ typedef struct token_ids {
 void token_ids_free(token_ids *ids);
 
 /* Replaces `ids` by the ids of a text. `max_tokens` 0: no limit; else ids are cut to it as `tokenizers` does
- * (LongestFirst: the end of the text goes, [CLS] and [SEP] stay) and *truncated (may be NULL) says so. Takes time linear in
- * the text's length; with a limit it stops reading once the limit is certain to be passed. Fails only for lack of memory,
- * or if max_tokens is smaller than the special tokens. Read-only on the tokenizer: threads may share it. */
+ * (LongestFirst: the end of the text goes, [CLS] and [SEP] stay) and *truncated (may be NULL) says so. Takes time
+ * linear in the text's length; with a limit it stops reading once the limit is certain to be passed. Fails only for
+ * lack of memory, or if max_tokens is smaller than the special tokens. Read-only on the tokenizer: threads may share
+ * it. */
 minnow_status tokenizer_encode(const tokenizer *t, const char *text, size_t text_bytes, size_t max_tokens,
                                token_ids *ids, int *truncated, minnow_error *error);
 

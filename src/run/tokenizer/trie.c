@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building the trie. Each range of sorted keys with a common prefix is a node; a node's children are placed where all of their
- * slots are free. Nodes with one child (most) take the first free slot there is; for others a bounded number of places is
- * tried before a new block is opened, so that no set of keys makes building slow. */
+ * Building the trie. Each range of sorted keys with a common prefix is a node; a node's children are placed where all
+ * of their slots are free. Nodes with one child (most) take the first free slot there is; for others a bounded number
+ * of places is tried before a new block is opened, so that no set of keys makes building slow. */
 #include "run/tokenizer/trie.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define MAX_NODES ((size_t)1 << 28)
 #define MAX_TRIES 64
 
-/* --- Sorting -------------------------------------------------------------------------------------------------------- */
+/* --- Sorting ------------------------------------------------------------------------------------------------------ */
 
 static int compare_texts(const trie_key *a, const trie_key *b) {
     const int order = memcmp(a->text, b->text, a->bytes < b->bytes ? a->bytes : b->bytes);
@@ -58,10 +58,15 @@ static minnow_status sort_keys(trie_key *keys, size_t n, int (*compare)(const tr
     return MINNOW_OK;
 }
 
-minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error) { return sort_keys(keys, n, by_text, error); }
-minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error) { return sort_keys(keys, n, by_value, error); }
+minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error) {
+    return sort_keys(keys, n, by_text, error);
+}
 
-/* --- Slots ---------------------------------------------------------------------------------------------------------- */
+minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error) {
+    return sort_keys(keys, n, by_value, error);
+}
+
+/* --- Slots -------------------------------------------------------------------------------------------------------- */
 
 /* A range of keys that share their first `depth` bytes and still needs its children. */
 typedef struct pending {
@@ -92,8 +97,9 @@ static minnow_status add_block(builder *b, minnow_error *error) {
     if (first + BLOCK > b->capacity) {
         const size_t capacity = b->capacity == 0 ? 4 * BLOCK : 2 * b->capacity;
         void *nodes = b->out->nodes, *values = b->out->values, *next = b->next, *previous = b->previous;
-        const int grown = grow_array(&nodes, capacity, sizeof(trie_node)) + grow_array(&values, capacity, sizeof(int32_t)) +
-                          grow_array(&next, capacity, sizeof(uint32_t)) + grow_array(&previous, capacity, sizeof(uint32_t));
+        const int grown =
+            grow_array(&nodes, capacity, sizeof(trie_node)) + grow_array(&values, capacity, sizeof(int32_t)) +
+            grow_array(&next, capacity, sizeof(uint32_t)) + grow_array(&previous, capacity, sizeof(uint32_t));
         b->out->nodes = nodes;
         b->out->values = values;
         b->next = next;
@@ -138,7 +144,7 @@ static minnow_status find_base(builder *b, const uint8_t *labels, size_t n, uint
     return add_block(b, error);
 }
 
-/* --- Nodes ---------------------------------------------------------------------------------------------------------- */
+/* --- Nodes -------------------------------------------------------------------------------------------------------- */
 
 static minnow_status expand(builder *b, pending range, const trie_key *keys, minnow_error *error) {
     trie *t = b->out;

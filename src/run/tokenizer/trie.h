@@ -35,12 +35,13 @@ typedef struct trie_key {
     int32_t value;
 } trie_key;
 
-/* Sorts by text, and by value where texts are equal, or the other way round; in n log n steps. Fails if out of memory. */
+/* Sorts by text, and by value where texts are equal, or the other way round; in n log n steps. Fails if out of
+ * memory. */
 minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error);
 minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error);
 
-/* Builds from keys that are sorted by text and have no duplicates; borrows their texts during the call only. Takes time and
- * memory linear in the keys' bytes. */
+/* Builds from keys that are sorted by text and have no duplicates; borrows their texts during the call only. Takes time
+ * and memory linear in the keys' bytes. */
 minnow_status trie_build(trie *out, const trie_key *keys, size_t n, minnow_error *error);
 void trie_free(trie *t);
 

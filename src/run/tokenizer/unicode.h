@@ -3,7 +3,8 @@
  * What Hugging Face `tokenizers` knows about characters, as tables (unicode_tables.c, generated):
  *
  *   unicode_property(c)   = unicode_blocks[unicode_block_index[c / 128] * 128 + c % 128], a set of the bits below
- *   unicode_stripped      characters whose decomposition without accents is another text -> that text (Hangul: computed)
+ *   unicode_stripped      characters whose decomposition without accents is another text -> that text (Hangul:
+ * computed)
  *   unicode_lowered       characters -> lower case
  *   unicode_word_ranges   \w of its regular expressions: what a single_word token must not touch
  *   unicode_rank_ranges   nonstarters that are no accents -> the rank of their combining class, for canonical ordering

@@ -5,8 +5,9 @@
  *   character -> clean_text (drop, or space) -> spaces around Chinese -> decompose, sort and drop accents -> lower case
  *             -> whitespace ends the word | punctuation is a word | else it joins the word
  *
- * Canonical ordering is the one step that looks at more than one character: nonstarters that are not dropped are sorted, stably,
- * by the rank of their class, between one starter and the next. They all join words, so a run of them lies in one word. */
+ * Canonical ordering is the one step that looks at more than one character: nonstarters that are not dropped are
+ * sorted, stably, by the rank of their class, between one starter and the next. They all join words, so a run of them
+ * lies in one word. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,7 @@ void char_rules_init(char_rules *rules, int clean_text, int handle_chinese_chars
     }
 }
 
-/* --- Canonical ordering --------------------------------------------------------------------------------------------- */
+/* --- Canonical ordering ------------------------------------------------------------------------------------------- */
 
 #define N_RANKS 256 /* a rank is the number of a combining class: there are fewer than 256 */
 
@@ -95,7 +96,7 @@ static void end_run(splitter *s) {
     s->n_run = 0;
 }
 
-/* --- One character through the stages, last stage first ------------------------------------------------------------- */
+/* --- One character through the stages, last stage first ----------------------------------------------------------- */
 
 static void end_word(splitter *s) {
     if (s->n_run > 0) end_run(s);
@@ -151,7 +152,8 @@ static void put_lowered(splitter *s, uint32_t c) {
     for (size_t i = 0; i < n; i++) put_split(s, lower[i]);
 }
 
-/* A character of the decomposed text that is no accent. Nonstarters have no lower case: the generator has checked it. */
+/* A character of the decomposed text that is no accent. Nonstarters have no lower case: the generator has checked
+ * it. */
 static void put_ordered(splitter *s, uint32_t c) {
     if (!(unicode_property(c) & UNICODE_NONSTARTER)) {
         if (s->n_run > 0) end_run(s);
@@ -195,7 +197,7 @@ static void put_char(splitter *s, uint32_t c) {
     }
 }
 
-/* --- Whole texts ---------------------------------------------------------------------------------------------------- */
+/* --- Whole texts -------------------------------------------------------------------------------------------------- */
 
 /* A stretch of ASCII letters and the like: bytes [0, n) of text. */
 static void put_ascii_word(splitter *s, const uint8_t *text, size_t n) {

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "convert/import/tokenizer_files.h"
+#include "convert/json/json.h"
+#include "run/tokenizer/parts.h"
+
+#define MODEL "models/all-MiniLM-L6-v2/"
+#define SHARED_GOLDEN "../shared/golden/tokenizer.jsonl"
+
+/* --- Golden files: the ids that Hugging Face `tokenizers` gives --------------------------------------------------- */
+
+static tokenizer *open_tokenizer(const char *path) {
+    tokenizer *t = NULL;
+    minnow_error error;
+    if (tokenizer_open(&t, path, &error) != MINNOW_OK) fail_msg("%s", error.message);
+    return t;
+}
+
+static void check_line(const tokenizer *t, const char *line, size_t bytes, size_t number, const char *member,
+                       token_ids *ids) {
+    yyjson_doc *doc = NULL;
+    yyjson_val *text, *expected;
+    minnow_error error;
+    if (json_parse(&doc, line, bytes, &error) != MINNOW_OK) fail_msg("line %zu: %s", number, error.message);
+    text = yyjson_obj_get(yyjson_doc_get_root(doc), "text");
+    expected = yyjson_obj_get(yyjson_doc_get_root(doc), member);
+    assert_true(yyjson_is_str(text) && yyjson_is_arr(expected));
+    assert_int_equal(tokenizer_encode(t, yyjson_get_str(text), yyjson_get_len(text), 0, ids, NULL, &error), MINNOW_OK);
+    if (ids->count != yyjson_arr_size(expected))
+        fail_msg("line %zu: %zu ids: %.*s", number, ids->count, (int)bytes, line);
+    for (size_t i = 0; i < ids->count; i++)
+        if (ids->data[i] != yyjson_get_int(yyjson_arr_get(expected, i)))
+            fail_msg("line %zu: id %zu is %d: %.*s", number, i, ids->data[i], (int)bytes, line);
+    yyjson_doc_free(doc);
+}
+
+/* Returns the number of lines. */
+static size_t check_golden(const char *tokenizer_path, const char *golden_path, const char *member) {
+    tokenizer *t = open_tokenizer(tokenizer_path);
+    file_map golden;
+    token_ids ids = {NULL, 0, 0};
+    minnow_error error;
+    size_t number = 0;
+    if (file_map_open(&golden, golden_path, &error) != MINNOW_OK) fail_msg("%s", error.message);
+    for (size_t start = 0; start < golden.bytes;) {
+        const uint8_t *line = golden.data + start;
+        const uint8_t *newline = memchr(line, '\n', golden.bytes - start);
+        const size_t bytes = newline == NULL ? golden.bytes - start : (size_t)(newline - line);
+        check_line(t, (const char *)line, bytes, ++number, member, &ids);
+        start += bytes + 1;
+    }
+    file_map_close(&golden);
+    token_ids_free(&ids);
+    tokenizer_close(&t);
+    assert_null(t);
+    return number;
+}
+
+static void agrees_with_tokenizers(void **state) {
+    static const char *const names[] = {"small", "cased", "accents", "raw", "lower", "added", "added_raw"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "tests/golden/tokenizer_%s.json", names[i]);
+        assert_true(check_golden(path, "tests/golden/tokenizer.jsonl", names[i]) > 300);
+    }
+}
+
+static void agrees_with_tokenizers_on_the_model(void **state) {
+    (void)state;
+    if (!file_exists(MODEL "tokenizer.json") || !file_exists(MODEL "vocab.txt")) skip();
+    assert_true(check_golden(MODEL, "tests/golden/tokenizer.jsonl", "minilm") > 300);
+    assert_true(check_golden(MODEL "vocab.txt", "tests/golden/tokenizer.jsonl", "minilm") > 300);
+}
+
+static void agrees_on_the_shared_texts(void **state) {
+    (void)state;
+    if (!file_exists(MODEL "tokenizer.json") || !file_exists(MODEL "vocab.txt") || !file_exists(SHARED_GOLDEN)) skip();
+    assert_int_equal(check_golden(MODEL "tokenizer.json", SHARED_GOLDEN, "ids"), 8035);
+    assert_int_equal(check_golden(MODEL "vocab.txt", SHARED_GOLDEN, "ids"), 8035);
+}
+
+/* --- SHA-256 (FIPS 180-4), for the digests of scripts/check_unicode_tables.py ------------------------------------- */
+
+typedef struct sha256 {
+    uint32_t state[8];
+    uint8_t block[64];
+    uint64_t bytes;
+} sha256;
+
+static uint32_t rotate(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
+
+static void sha256_compress(sha256 *s) {
+    static const uint32_t k[64] = {
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+        0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+        0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+        0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+        0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+        0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+        0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    uint32_t w[64], v[8];
+    for (unsigned i = 0; i < 16; i++)
+        w[i] = (uint32_t)s->block[4 * i] << 24 | (uint32_t)s->block[4 * i + 1] << 16 |
+               (uint32_t)s->block[4 * i + 2] << 8 | s->block[4 * i + 3];
+    for (unsigned i = 16; i < 64; i++)
+        w[i] = w[i - 16] + w[i - 7] + (rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3) +
+               (rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10);
+    memcpy(v, s->state, sizeof v);
+    for (unsigned i = 0; i < 64; i++) {
+        const uint32_t t1 = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
+                            ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
+        const uint32_t t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
+                            ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        memmove(v + 1, v, 7 * sizeof *v);
+        v[4] += t1;
+        v[0] = t1 + t2;
+    }
+    for (unsigned i = 0; i < 8; i++) s->state[i] += v[i];
+}
+
+static void sha256_init(sha256 *s) {
+    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memcpy(s->state, start, sizeof start);
+    s->bytes = 0;
+}
+
+static void sha256_update(sha256 *s, const uint8_t *data, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        s->block[s->bytes++ % 64] = data[i];
+        if (s->bytes % 64 == 0) sha256_compress(s);
+    }
+}
+
+static void sha256_hex(sha256 *s, char hex[65]) {
+    const uint64_t bits = s->bytes * 8;
+    uint8_t length[8];
+    sha256_update(s, (const uint8_t *)"\x80", 1);
+    while (s->bytes % 64 != 56) sha256_update(s, (const uint8_t *)"", 1);
+    for (unsigned i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
+    sha256_update(s, length, 8);
+    for (unsigned i = 0; i < 8; i++) snprintf(hex + 8 * i, 9, "%08x", (unsigned)s->state[i]);
+}
+
+static void hashes_as_the_standard_says(void **state) {
+    sha256 s;
+    char hex[65];
+    (void)state;
+    sha256_init(&s);
+    sha256_update(&s, (const uint8_t *)"abc", 3);
+    sha256_hex(&s, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+/* --- Every scalar value ------------------------------------------------------------------------------------------- */
+
+typedef struct word_list {
+    uint8_t text[64];
+    size_t bytes;
+} word_list;
+
+static int append_word(void *receiver, const uint8_t *word, size_t bytes, int too_long) {
+    word_list *list = receiver;
+    assert_false(too_long);
+    assert_true(list->bytes + bytes + 2 < sizeof list->text);
+    if (list->bytes > 0) list->text[list->bytes++] = ' ';
+    memcpy(list->text + list->bytes, word, bytes);
+    list->bytes += bytes;
+    return 1;
+}
+
+static void hash_words(sha256 *s, const char_rules *rules, const uint8_t *text, size_t bytes) {
+    word_list list;
+    list.bytes = 0;
+    assert_true(split_words(rules, 100, text, bytes, append_word, &list));
+    list.text[list.bytes++] = '\n';
+    sha256_update(s, list.text, list.bytes);
+}
+
+static void hash_plane(const char *setting, unsigned plane, char hex[65]) {
+    char_rules rules;
+    sha256 s;
+    char_rules_init(&rules, setting[0] == '1', setting[1] == '1', setting[2] == '1', setting[3] == '1');
+    sha256_init(&s);
+    for (uint32_t c = plane << 16; c < (plane + 1) << 16; c++) {
+        uint8_t text[6] = "a";
+        size_t n;
+        if (c >= 0xd800 && c < 0xe000) continue;
+        n = utf8_encode(c, text + 1);
+        hash_words(&s, &rules, text + 1, n);
+        text[n + 1] = 'b';
+        hash_words(&s, &rules, text, n + 2);
+    }
+    sha256_hex(&s, hex);
+}
+
+static void splits_every_scalar_value_as_tokenizers_does(void **state) {
+    FILE *f = fopen("tests/golden/unicode_words.sha256", "r");
+    char setting[8], expected[80], hex[65];
+    unsigned plane, n = 0;
+    (void)state;
+    assert_non_null(f);
+    for (; fscanf(f, "%7s %u %79s", setting, &plane, expected) == 3; n++) {
+        assert_true(strlen(setting) == 4 && plane < 17);
+        hash_plane(setting, plane, hex);
+        if (strcmp(hex, expected) != 0) fail_msg("setting %s, plane %u differs", setting, plane);
+    }
+    fclose(f);
+    assert_int_equal(n, 5 * 17);
+}
+
+/* --- A vocabulary small enough to reckon by hand ------------------------------------------------------------------ */
+
+static const char *const tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a",   "##a", "##aa", "b", "ab",
+                                     "##b",   "!",     "caf",   "##e",   "\xce\xb1", "abc", "##c",
+                                     "\xef\xbf\xbd", "", "x"};
+enum { N_TOKENS = sizeof tokens / sizeof *tokens };
+
+typedef struct sample {
+    tokenizer_config config;
+    char text[256];
+    uint32_t offsets[N_TOKENS + 1];
+    int32_t special[2];
+    tokenizer_added_token added[4];
+} sample;
+
+static void sample_init(sample *s) {
+    size_t used = 0;
+    memset(s, 0, sizeof *s);
+    for (size_t i = 0; i < N_TOKENS; i++) {
+        const size_t n = strlen(tokens[i]);
+        memcpy(s->text + used, tokens[i], n);
+        used += n;
+        s->offsets[i + 1] = (uint32_t)used;
+    }
+    for (int i = 1; i < 5; i++)
+        s->added[i - 1] = (tokenizer_added_token){tokens[i], strlen(tokens[i]), i, 1, 0, 0, 0, 0};
+    s->special[0] = 2;
+    s->special[1] = 3;
+    s->config = (tokenizer_config){s->text, s->offsets, NULL, N_TOKENS, s->added, 4, 1, 1, 1, 1, "##", 1, 100,
+                                   &s->special[0], &s->special[1], 1, 1};
+}
+
+static tokenizer *sample_create(sample *s) {
+    tokenizer *t = NULL;
+    minnow_error error;
+    if (tokenizer_create(&t, &s->config, &error) != MINNOW_OK) fail_msg("%s", error.message);
+    return t;
+}
+
+/* `expected` are ids in words, [CLS] and [SEP] left out. */
+static void expect_ids(const tokenizer *t, const char *text, size_t bytes, const char *expected) {
+    token_ids ids = {NULL, 0, 0};
+    minnow_error error;
+    char got[256] = "";
+    size_t used = 0;
+    assert_int_equal(tokenizer_encode(t, text, bytes, 0, &ids, NULL, &error), MINNOW_OK);
+    assert_true(ids.count >= 2 && ids.data[0] == 2 && ids.data[ids.count - 1] == 3);
+    for (size_t i = 1; i + 1 < ids.count && used < 200; i++)
+        used += (size_t)snprintf(got + used, sizeof got - used, i > 1 ? " %d" : "%d", ids.data[i]);
+    token_ids_free(&ids);
+    if (strcmp(got, expected) != 0) fail_msg("'%s' gives %s, not %s", text, got, expected);
+}
+#define EXPECT(t, text, expected) expect_ids(t, text, sizeof text - 1, expected)
+
+static void takes_the_longest_token(void **state) {
+    sample s;
+    tokenizer *t;
+    (void)state;
+    sample_init(&s);
+    t = sample_create(&s);
+    EXPECT(t, "", "");
+    EXPECT(t, "a", "5");
+    EXPECT(t, "aaaa", "5 7 6");
+    EXPECT(t, "abc ABC", "15 15");
+    EXPECT(t, "abcz", "1");
+    EXPECT(t, "aba!b", "9 6 11 8");
+    EXPECT(t, "Caf\xc3\xa9 cafe\xcc\x81", "12 13 12 13");
+    EXPECT(t, "\xce\x91", "14");
+    EXPECT(t, "##a", "1 1 5");
+    EXPECT(t, "a[MASK]b[SEP", "5 4 8 1 1");
+    EXPECT(t, "[mask]", "1 1 1");
+    tokenizer_close(&t);
+}
+
+static void replaces_ill_formed_text(void **state) {
+    sample s;
+    tokenizer *t;
+    (void)state;
+    sample_init(&s);
+    t = sample_create(&s);
+    EXPECT(t, "a\xff" "b", "9"); /* U+FFFD, which clean_text drops */
+    EXPECT(t, "a\0b", "9");
+    EXPECT(t, "\xe2\x82[SEP]\xc3", "3");
+    tokenizer_close(&t);
+    s.config.clean_text = 0;
+    t = sample_create(&s);
+    EXPECT(t, "\xff", "17");
+    EXPECT(t, "\xe2\x82 \xf0\x9f\x98 \xed\xa0", "17 17 1"); /* a surrogate: two subparts, one word of two U+FFFD */
+    tokenizer_close(&t);
+}
+
+static void limits_words(void **state) {
+    sample s;
+    tokenizer *t;
+    char text[512];
+    (void)state;
+    sample_init(&s);
+    s.config.max_chars_per_word = 4;
+    t = sample_create(&s);
+    EXPECT(t, "abab ababa ab", "9 6 10 1 9");
+    EXPECT(t, "a\xcc\x81" "b\xcc\x81" "a\xcc\x81" "b\xcc\x81", "9 6 10"); /* accents do not count */
+    tokenizer_close(&t);
+    s.config.max_chars_per_word = 0;
+    t = sample_create(&s);
+    EXPECT(t, "a !", "1 1");
+    tokenizer_close(&t);
+    s.config.max_chars_per_word = 100;
+    t = sample_create(&s);
+    memset(text, 'z', sizeof text);
+    expect_ids(t, text, sizeof text, "1");
+    tokenizer_close(&t);
+    s.config.max_chars_per_word = 100000;
+    assert_int_equal(tokenizer_create(&t, &s.config, NULL), MINNOW_ERROR_UNSUPPORTED);
+    assert_null(t);
+}
+
+static void truncates_at_the_end(void **state) {
+    static const char text[] = "a b a b a";
+    sample s;
+    tokenizer *t;
+    token_ids ids = {NULL, 0, 0};
+    minnow_error error;
+    int truncated;
+    (void)state;
+    sample_init(&s);
+    t = sample_create(&s);
+    for (size_t max = 2; max < 10; max++) {
+        assert_int_equal(tokenizer_encode(t, text, sizeof text - 1, max, &ids, &truncated, &error), MINNOW_OK);
+        assert_int_equal(ids.count, max < 7 ? max : 7);
+        assert_int_equal(truncated, max < 7);
+        assert_int_equal(ids.data[0], 2);
+        assert_int_equal(ids.data[ids.count - 1], 3);
+        for (size_t i = 1; i + 1 < ids.count; i++) assert_int_equal(ids.data[i], i % 2 == 1 ? 5 : 8);
+    }
+    assert_int_equal(tokenizer_encode(t, text, 1, SIZE_MAX, &ids, &truncated, &error), MINNOW_OK);
+    assert_int_equal(ids.count, 3);
+    assert_int_equal(truncated, 0);
+    assert_int_equal(tokenizer_encode(t, "aaaaaaaaa!", 10, 4, &ids, &truncated, &error), MINNOW_OK); /* inside a word */
+    assert_int_equal(ids.count, 4);
+    assert_int_equal(truncated, 1);
+    assert_int_equal(ids.data[2], 7);
+    assert_int_equal(tokenizer_encode(t, text, 1, 1, &ids, &truncated, &error), MINNOW_ERROR_ARGUMENT);
+    token_ids_free(&ids);
+    tokenizer_close(&t);
+}
+
+static void knows_its_tokens(void **state) {
+    sample s;
+    tokenizer *t;
+    size_t bytes = 0;
+    (void)state;
+    sample_init(&s);
+    t = sample_create(&s);
+    assert_int_equal(tokenizer_vocab_size(t), N_TOKENS);
+    assert_memory_equal(tokenizer_token_text(t, 7, &bytes), "##aa", 4);
+    assert_int_equal(bytes, 4);
+    assert_null(tokenizer_token_text(t, 18, &bytes)); /* an empty line of a vocab.txt: an id, but no token */
+    assert_null(tokenizer_token_text(t, -1, &bytes));
+    assert_null(tokenizer_token_text(t, N_TOKENS, &bytes));
+    tokenizer_close(&t);
+    tokenizer_close(&t);
+    tokenizer_close(NULL);
+}
+
+static void expect_refusal(sample *s, const char *message) {
+    tokenizer *t = NULL;
+    minnow_error error;
+    memset(&error, 0, sizeof error);
+    assert_int_not_equal(tokenizer_create(&t, &s->config, &error), MINNOW_OK);
+    assert_null(t);
+    if (strcmp(error.message, message) != 0) fail_msg("message is: %s", error.message);
+}
+
+static void refuses_nonsense(void **state) {
+    int32_t ids[N_TOKENS];
+    sample s;
+    (void)state;
+    for (int32_t i = 0; i < N_TOKENS; i++) ids[i] = i;
+    sample_init(&s);
+    s.config.vocab_ids = ids;
+    ids[6] = 5;
+    expect_refusal(&s, "id 5 belongs to two tokens, '##a' and 'a'");
+    ids[6] = -1;
+    expect_refusal(&s, "token '##a': id -1 is not between 0 and 16777215");
+    ids[6] = 16777216;
+    expect_refusal(&s, "token '##a': id 16777216 is not between 0 and 16777215");
+    sample_init(&s);
+    s.text[s.offsets[8]] = 'a';
+    expect_refusal(&s, "token 'a' is there twice, as 5 and 8");
+    sample_init(&s);
+    s.text[s.offsets[8]] = '\xff';
+    expect_refusal(&s, "token 8: invalid UTF-8");
+    sample_init(&s);
+    s.config.n_vocab = 0;
+    expect_refusal(&s, "the vocabulary is empty");
+    sample_init(&s);
+    s.config.unknown_id = 99;
+    expect_refusal(&s, "unknown token: there is no token with id 99");
+    sample_init(&s);
+    s.special[1] = -5;
+    expect_refusal(&s, "template: there is no token with id -5");
+    sample_init(&s);
+    s.added[2].id = 7;
+    expect_refusal(&s, "token '[SEP]' is there twice, as 3 and 7");
+    sample_init(&s);
+    s.added[2].content_bytes = 0;
+    expect_refusal(&s, "added token 3 has 0 bytes (1 to 1024 are possible)");
+    sample_init(&s);
+    s.added[2].content = "\xef\xbf\xbd";
+    s.added[2].content_bytes = 3;
+    expect_refusal(&s, "added token 3 contains U+FFFD");
+}
+
+/* --- Time --------------------------------------------------------------------------------------------------------- */
+
+static double seconds_for(const tokenizer *t, const char *unit, size_t unit_bytes, size_t bytes) {
+    token_ids ids = {NULL, 0, 0};
+    char *text = malloc(bytes);
+    double start, elapsed;
+    assert_non_null(text);
+    for (size_t i = 0; i < bytes; i++) text[i] = unit[i % unit_bytes];
+    start = (double)clock() / CLOCKS_PER_SEC; /* of this process: other work on the machine does not count */
+    assert_int_equal(tokenizer_encode(t, text, bytes, 0, &ids, NULL, NULL), MINNOW_OK);
+    elapsed = (double)clock() / CLOCKS_PER_SEC - start;
+    token_ids_free(&ids);
+    free(text);
+    return elapsed;
+}
+
+/* Texts that make careless code quadratic, at n and at 8 n bytes: 64 times as long for such, 8 times for us. */
+static void takes_linear_time(void **state) {
+    static const char *const units[] = {"a", "[", "[SEP", " ", "\xcc\x81", "\xe3\x80\xae\xe3\x80\xaf", "<b> ", "   <l>",
+                                        "<s12", "\xff", "!", "\xe4\xb8\xad", "Foo Ba", "\xe3\x80\x80"};
+    tokenizer *t = open_tokenizer("tests/golden/tokenizer_added.json");
+    (void)state;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        const size_t n = 64 * 1024;
+        double small = seconds_for(t, units[i], strlen(units[i]), n);
+        const double again = seconds_for(t, units[i], strlen(units[i]), n);
+        const double large = seconds_for(t, units[i], strlen(units[i]), 8 * n);
+        if (again > small) small = again; /* a noisy machine must not fail the test */
+        if (large > 0.05 && large > 32 * small) fail_msg("%s: %g s, then %g s", units[i], small, large);
+    }
+    tokenizer_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_tokenizers),
+        cmocka_unit_test(agrees_with_tokenizers_on_the_model),
+        cmocka_unit_test(agrees_on_the_shared_texts),
+        cmocka_unit_test(hashes_as_the_standard_says),
+        cmocka_unit_test(splits_every_scalar_value_as_tokenizers_does),
+        cmocka_unit_test(takes_the_longest_token),
+        cmocka_unit_test(replaces_ill_formed_text),
+        cmocka_unit_test(limits_words),
+        cmocka_unit_test(truncates_at_the_end),
+        cmocka_unit_test(knows_its_tokens),
+        cmocka_unit_test(refuses_nonsense),
+        cmocka_unit_test(takes_linear_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
