@@ -221,18 +221,16 @@ static int copy_attribute(arena *a, graph_attribute *to, const graph_attribute *
 minnow_status graph_add_attribute(graph *g, int32_t node, const graph_attribute *attribute, minnow_error *error) {
     graph_node *n = &g->nodes[node];
     void *attributes = n->attributes;
-    char text[256];
-    graph_node_describe(g, (size_t)node, text, sizeof text);
     if (graph_node_attribute(n, attribute->name) != NULL)
-        return error_set(error, MINNOW_ERROR_FORMAT, "%s: attribute '%s' is given twice", text, attribute->name);
+        return error_set(error, MINNOW_ERROR_FORMAT, "attribute '%s' is given twice", attribute->name);
     if (n->n_attributes >= GRAPH_MAX_ATTRIBUTES)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%s: more than %d attributes not supported", text,
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "more than %d attributes not supported",
                          GRAPH_MAX_ATTRIBUTES);
     if (!grow_array(g, &attributes, n->n_attributes, &n->attributes_capacity, sizeof *n->attributes))
-        return error_set(error, MINNOW_ERROR_MEMORY, "%s: out of memory", text);
+        return error_set(error, MINNOW_ERROR_MEMORY, "attribute '%s': out of memory", attribute->name);
     n->attributes = attributes;
     if (!copy_attribute(&g->memory, &n->attributes[n->n_attributes], attribute))
-        return error_set(error, MINNOW_ERROR_MEMORY, "%s: out of memory", text);
+        return error_set(error, MINNOW_ERROR_MEMORY, "attribute '%s': out of memory", attribute->name);
     n->n_attributes++;
     return MINNOW_OK;
 }

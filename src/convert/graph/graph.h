@@ -98,6 +98,7 @@ int32_t graph_add_constant(graph *g, const char *name, const tensor *t); /* t's 
 int32_t graph_add_node(graph *g, const char *op_type, const char *name, const int32_t *inputs, size_t n_inputs,
                        const int32_t *outputs, size_t n_outputs);
 #define GRAPH_MAX_ATTRIBUTES 256 /* of one node: they are found by looking at each */
+/* Messages name the attribute, not the node. */
 minnow_status graph_add_attribute(graph *g, int32_t node, const graph_attribute *attribute, minnow_error *error); /* copied */
 /* Says which version of a domain ("" is ai.onnx) the model imports; nodes added later get it. Returns 0 if out of memory. */
 int graph_set_opset(graph *g, const char *domain, int64_t version);

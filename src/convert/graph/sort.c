@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Order: nodes as a file or a rewrite left them -> nodes in which every input comes before its use.
  *
- * A depth-first walk over producers that starts from each node in turn, with its own stack: linear, and a graph that is in
- * order already keeps its order. */
+ * A depth-first walk over producers that starts from each node in turn, with its own stack: linear, and a graph that is
+ * in order already keeps its order. */
 #include "convert/graph/graph.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ModelProto -> graph: versions and functions first, because nodes are read by them, wherever in the file they stand. */
+ * ModelProto -> graph: versions and functions first, because nodes are read by them, wherever they stand. */
 #include "convert/onnx/reader.h"
 
 #include <inttypes.h>
@@ -12,7 +12,8 @@
 
 /* Field numbers of ModelProto. */
 enum {
-    IR_VERSION = 1, PRODUCER_NAME = 2, PRODUCER_VERSION = 3, GRAPH = 7, OPSET_IMPORT = 8, METADATA_PROPS = 14, FUNCTIONS = 25
+    IR_VERSION = 1, PRODUCER_NAME = 2, PRODUCER_VERSION = 3, GRAPH = 7, OPSET_IMPORT = 8, METADATA_PROPS = 14,
+    FUNCTIONS = 25
 };
 
 /* Messages of two texts or a text and a number. */
@@ -104,7 +105,8 @@ static minnow_status prepare(reader *r, wire w, wire *graph_message, minnow_erro
         TRY(wire_message(&w, &f, graph_message, error));
     }
     if (graph_message->base == NULL)
-        return error_set(error, MINNOW_ERROR_FORMAT, "not an ONNX model: no graph in %zu bytes", (size_t)(w.end - whole.at));
+        return error_set(error, MINNOW_ERROR_FORMAT, "not an ONNX model: no graph in %zu bytes",
+                         (size_t)(w.end - whole.at));
     r->functions = malloc(n_functions * sizeof *r->functions + 1);
     r->g->metadata = arena_array(&r->g->memory, n_metadata, sizeof *r->g->metadata);
     if (r->functions == NULL || r->g->metadata == NULL) return reader_out_of_memory(r, error);

@@ -7,16 +7,16 @@
  *     reader_node.c      NodeProto, Constant nodes                        reader_text.c      strings, out of memory
  *     reader_attribute.c AttributeProto
  *
- * Messages nest as deep as the functions call each other, a fixed depth: subgraphs (If, Loop) are not entered. Each byte is looked at
- * a fixed number of times. */
+ * Messages nest as deep as the functions call each other, a fixed depth: subgraphs (If, Loop) are not entered. Each
+ * byte is looked at a fixed number of times. */
 #ifndef MINNOW_CONVERT_ONNX_READER_H
 #define MINNOW_CONVERT_ONNX_READER_H
 
 #include "convert/graph/graph.h"
 #include "convert/onnx/wire.h"
 
-/* Memory that a graph may take for each byte of its file, and to begin with: a small packed number takes 8 bytes once read, a
- * small node some hundred. */
+/* Memory that a graph may take for each byte of its file, and to begin with: a small packed number takes 8 bytes once
+ * read, a small node some hundred. */
 #define READER_MEMORY_FACTOR 16
 #define READER_MEMORY_BASE ((size_t)64 << 20)
 
@@ -75,6 +75,7 @@ typedef struct reader_external {
 } reader_external;
 minnow_status reader_external_entry(reader *r, wire w, reader_external *out, minnow_error *error);
 /* Where the tensor's `bytes` bytes are. */
-minnow_status reader_external_find(reader *r, const reader_external *e, size_t bytes, const uint8_t **out, minnow_error *error);
+minnow_status reader_external_find(reader *r, const reader_external *e, size_t bytes, const uint8_t **out,
+                                   minnow_error *error);
 
 #endif

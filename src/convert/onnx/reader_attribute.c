@@ -20,8 +20,8 @@ static minnow_status read_string(reader *r, const wire_field *f, graph_attribute
 }
 
 /* Fields with one value, and the name. *seen is the type that a field with a value implies. */
-static minnow_status read_single(reader *r, const wire *w, const wire_field *f, graph_attribute *out, int64_t *type, int64_t *seen,
-                                 wire *tensor_message, minnow_error *error) {
+static minnow_status read_single(reader *r, const wire *w, const wire_field *f, graph_attribute *out, int64_t *type,
+                                 int64_t *seen, wire *tensor_message, minnow_error *error) {
     reader_text text = {"", 0};
     switch (f->number) {
     case NAME:

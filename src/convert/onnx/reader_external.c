@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * External data: a tensor's entries (location, offset, length) -> its bytes in a mapped file beneath the model's folder.
- * A location is a name that somebody else chose: file_map_open_beneath says which are allowed. */
+ * External data: a tensor's entries (location, offset, length) -> its bytes in a mapped file beneath the model's
+ * folder. A location is a name that somebody else chose: file_map_open_beneath says which are allowed. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,8 @@ static minnow_status open_map(reader *r, const char *location, const file_map **
         if (strcmp(r->external_names[i], location) == 0) return MINNOW_OK;
     }
     if (r->g->n_maps == MAX_FILES)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "external data in more than %d files not supported", MAX_FILES);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "external data in more than %d files not supported",
+                         MAX_FILES);
     names = realloc(r->external_names, (r->g->n_maps + 1) * sizeof *names);
     if (names == NULL) return reader_out_of_memory(r, error);
     r->external_names = names;
@@ -70,20 +71,21 @@ static minnow_status open_map(reader *r, const char *location, const file_map **
     return MINNOW_OK;
 }
 
-minnow_status reader_external_find(reader *r, const reader_external *e, size_t bytes, const uint8_t **out, minnow_error *error) {
+minnow_status reader_external_find(reader *r, const reader_external *e, size_t bytes, const uint8_t **out,
+                                   minnow_error *error) {
     const file_map *map = NULL;
     if (e->location == NULL || e->location[0] == '\0')
         return error_set(error, MINNOW_ERROR_FORMAT, "external data has no location");
     if (r->folder == NULL)
         return error_set(error, MINNOW_ERROR_UNSUPPORTED, "external data ('%s') is not allowed here", e->location);
     if (e->has_length && e->length != bytes)
-        return error_set(error, MINNOW_ERROR_FORMAT, "dims need %zu bytes, external data '%s' has length %" PRIu64, bytes,
-                         e->location, e->length);
+        return error_set(error, MINNOW_ERROR_FORMAT, "dims need %zu bytes, external data '%s' has length %" PRIu64,
+                         bytes, e->location, e->length);
     TRY(open_map(r, e->location, &map, error));
     if (e->offset > map->bytes || bytes > map->bytes - e->offset)
         return error_set(error, MINNOW_ERROR_FORMAT,
-                         "external data '%s' holds %zu bytes, %zu at offset %" PRIu64 " are wanted", e->location, map->bytes,
-                         bytes, e->offset);
+                         "external data '%s' holds %zu bytes, %zu at offset %" PRIu64 " are wanted", e->location,
+                         map->bytes, bytes, e->offset);
     *out = map->data + e->offset;
     return MINNOW_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * GraphProto -> graph. Fields may come in any order, values are numbered in this one: declared inputs, initializers, then what nodes
- * name; so the message is walked once for each kind. */
+ * GraphProto -> graph. Fields may come in any order, values are numbered in this one: declared inputs, initializers,
+ * then what nodes name; so the message is walked once for each kind. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +9,8 @@
 /* Field numbers of GraphProto. */
 enum { NODE = 1, NAME = 2, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, VALUE_INFO = 13, SPARSE_INITIALIZER = 15 };
 
-static minnow_status error_named(reader *r, minnow_error *error, minnow_status status, const char *kind, reader_text name) {
+static minnow_status error_named(reader *r, minnow_error *error, minnow_status status, const char *kind,
+                                 reader_text name) {
     const char *text;
     if (reader_text_scratch(r, name, &text, NULL) != MINNOW_OK) return status;
     return error_prefix(error, status, "%s '%s'", kind, text);
@@ -123,7 +124,8 @@ static minnow_status read_initializer(reader *r, wire w, reader_text name, minno
     return MINNOW_OK;
 }
 
-/* What the file says of the type of a value that is neither input nor constant; false claims are the shape inference's to find. */
+/* What the file says of the type of a value that is neither input nor constant; false claims are the shape inference's
+ * to find. */
 static minnow_status read_value_info(reader *r, wire w, reader_text name, int is_output, minnow_error *error) {
     graph_value declared;
     const char *text = "";
@@ -212,6 +214,7 @@ minnow_status reader_graph(reader *r, wire w, minnow_error *error) {
         }
     }
     for (i = 0; i < r->n_declared; i++)
-        if (r->g->values[i].constant == NULL && !graph_add_input(r->g, (int32_t)i)) return reader_out_of_memory(r, error);
+        if (r->g->values[i].constant == NULL && !graph_add_input(r->g, (int32_t)i))
+            return reader_out_of_memory(r, error);
     return check_outputs(r, error);
 }

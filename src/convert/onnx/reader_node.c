@@ -126,7 +126,8 @@ static minnow_status refuse_function(const reader *r, const parts *p, minnow_err
         int order = reader_text_order(p->op_type, r->functions[middle].name);
         if (order == 0) order = reader_text_order(p->domain, r->functions[middle].domain);
         if (order == 0)
-            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "calls a function of the model: not supported (inline it first)");
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                             "calls a function of the model: not supported (inline it first)");
         if (order < 0) high = middle;
         else low = middle + 1;
     }
@@ -142,7 +143,8 @@ static minnow_status add_node(reader *r, wire w, const parts *p, minnow_error *e
     TRY(reader_text_copy(r, p->op_type, &op_type, error));
     TRY(reader_text_copy(r, p->name, &name, error));
     TRY(reader_text_copy(r, p->domain, &domain, error));
-    node = graph_add_node(g, op_type, name, r->values, p->n_inputs, r->values + p->n_inputs, p->n_outputs);
+    node = graph_add_node(g, op_type, name, r->values, p->n_inputs,
+                          r->values == NULL ? NULL : r->values + p->n_inputs, p->n_outputs);
     if (node < 0) return reader_out_of_memory(r, error);
     g->nodes[node].domain = domain;
     g->nodes[node].opset = graph_opset_version(g, domain);
@@ -173,10 +175,10 @@ minnow_status reader_node(reader *r, wire w, minnow_error *error) {
     parts p = {{"", 0}, {"", 0}, {"", 0}, 0, 0, 0};
     const char *name;
     const minnow_status status = read_node(r, w, &p, error);
+    const int type_bytes = (int)(p.op_type.bytes < 100 ? p.op_type.bytes : 100); /* names may be as long as the file */
     if (status == MINNOW_OK) return MINNOW_OK;
-    /* Names may be as long as the file; a message takes what fits. */
-    if (p.name.bytes == 0) name = "";
-    else if (reader_text_scratch(r, p.name, &name, NULL) != MINNOW_OK) return status;
-    return error_prefix(error, status, "node %zu '%.100s' (%.*s)", r->node, name,
-                        (int)(p.op_type.bytes < 100 ? p.op_type.bytes : 100), p.op_type.data);
+    if (p.name.bytes == 0)
+        return error_prefix(error, status, "node %zu (%.*s)", r->node, type_bytes, p.op_type.data);
+    if (reader_text_scratch(r, p.name, &name, NULL) != MINNOW_OK) return status;
+    return error_prefix(error, status, "node %zu '%.100s' (%.*s)", r->node, name, type_bytes, p.op_type.data);
 }

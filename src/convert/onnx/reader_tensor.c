@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TensorProto -> tensor. The elements lie in one of three places: raw_data (little-endian, used in place where it is aligned), the
- * typed field that belongs to the element type (numbers, packed or not), or another file. */
+ * TensorProto -> tensor. The elements lie in one of three places: raw_data (little-endian, used in place where it is
+ * aligned), the typed field that belongs to the element type (numbers, packed or not), or another file. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -101,8 +101,8 @@ static minnow_status read_part(reader *r, const wire *w, const wire_field *f, pa
     }
 }
 
-/* Stores one number as an element; 0 if the element type cannot hold it. Varints of int32 fields are sign-extended to 64 bits;
- * float16 and bfloat16 lie there as their 16 bits. */
+/* Stores one number as an element; 0 if the element type cannot hold it. Varints of int32 fields are sign-extended to
+ * 64 bits; float16 and bfloat16 lie there as their 16 bits. */
 static int store(dtype type, uint64_t bits, uint8_t *to) {
     const int64_t value = (int64_t)bits;
     const size_t bytes = dtype_bytes(type);
@@ -143,8 +143,8 @@ static minnow_status read_typed(reader *r, wire w, const parts *p, tensor *t, mi
             uint64_t bits;
             TRY(wire_numbers_next(&numbers, &bits, error));
             if (!store(t->type, bits, data + i * element_bytes))
-                return error_set(error, MINNOW_ERROR_FORMAT, "element %zu: %" PRId64 " is not a %s", i, (int64_t)bits,
-                                 dtype_name(t->type));
+                return error_set(error, MINNOW_ERROR_FORMAT, "element %zu: %" PRId64 " is not in the range of %s", i,
+                                 (int64_t)bits, dtype_name(t->type));
         }
     }
 }
@@ -154,7 +154,7 @@ static minnow_status use_bytes(reader *r, const uint8_t *bytes, size_t n_bytes, 
     size_t i;
     for (i = 0; t->type == DTYPE_BOOL && i < n_bytes; i++)
         if (bytes[i] > 1)
-            return error_set(error, MINNOW_ERROR_FORMAT, "element %zu: %d is not a bool", i, bytes[i]);
+            return error_set(error, MINNOW_ERROR_FORMAT, "element %zu: %d is not in the range of bool", i, bytes[i]);
     if (n_bytes > 0 && (uintptr_t)bytes % dtype_bytes(t->type) == 0) {
         t->data = (void *)(uintptr_t)bytes; /* never written through: graph.h's tensors are const */
         return MINNOW_OK;
@@ -181,7 +181,8 @@ static minnow_status read_elements(reader *r, wire w, const parts *p, size_t cou
         return error_set(error, MINNOW_ERROR_FORMAT, "has both raw_data and %s", typed_field_name(p->typed));
     if (p->typed != 0) {
         if (p->typed != typed_field_of(t->type))
-            return error_set(error, MINNOW_ERROR_FORMAT, "holds %s in %s", dtype_name(t->type), typed_field_name(p->typed));
+            return error_set(error, MINNOW_ERROR_FORMAT, "holds %s in %s", dtype_name(t->type),
+                             typed_field_name(p->typed));
         if (p->n_typed != count)
             return error_set(error, MINNOW_ERROR_FORMAT, "%d dims need %zu elements, %s holds %zu", t->rank, count,
                              typed_field_name(p->typed), p->n_typed);
@@ -205,7 +206,8 @@ minnow_status reader_tensor(reader *r, wire w, tensor *out, minnow_error *error)
     }
     memset(out, 0, sizeof *out);
     if (p.rank > TENSOR_MAX_RANK)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "rank %zu not supported (at most %d)", p.rank, TENSOR_MAX_RANK);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "rank %zu not supported (at most %d)", p.rank,
+                         TENSOR_MAX_RANK);
     if (p.type < 0 || p.type > INT16_MAX)
         return error_set(error, MINNOW_ERROR_FORMAT, "element type %" PRId64 " does not exist", p.type);
     TRY(tensor_check_shape((dtype)p.type, (int)p.rank, p.dims, &count, error));

@@ -7,7 +7,11 @@
 
 #include "base/bytes.h"
 
-wire wire_begin(const uint8_t *data, size_t bytes) { return (wire){data, data, data + bytes}; }
+wire wire_begin(const uint8_t *data, size_t bytes) {
+    static const uint8_t nothing[1];
+    if (bytes == 0) data = nothing; /* it may have been NULL */
+    return (wire){data, data, data + bytes};
+}
 
 static size_t offset_of(const wire *w) { return (size_t)(w->at - w->base); }
 static size_t bytes_left(const wire *w) { return (size_t)(w->end - w->at); }
@@ -50,7 +54,8 @@ minnow_status wire_next(wire *w, wire_field *f, minnow_error *error) {
     if (w->at == w->end) return MINNOW_OK;
     TRY(read_varint(w, &tag, error));
     if (tag > UINT32_MAX || tag >> 3 == 0)
-        return error_set(error, MINNOW_ERROR_FORMAT, "offset %zu: no field has the number %" PRIu64, f->offset, tag >> 3);
+        return error_set(error, MINNOW_ERROR_FORMAT, "offset %zu: no field has the number %" PRIu64, f->offset,
+                         tag >> 3);
     f->number = (uint32_t)(tag >> 3);
     f->type = (uint32_t)(tag & 7);
     switch (f->type) {
@@ -61,8 +66,8 @@ minnow_status wire_next(wire *w, wire_field *f, minnow_error *error) {
         TRY(read_varint(w, &length, error));
         if (length > bytes_left(w))
             return error_set(error, MINNOW_ERROR_FORMAT,
-                             "offset %zu: field %" PRIu32 " claims %" PRIu64 " bytes, %zu are left", f->offset, f->number,
-                             length, bytes_left(w));
+                             "offset %zu: field %" PRIu32 " claims %" PRIu64 " bytes, %zu are left", f->offset,
+                             f->number, length, bytes_left(w));
         f->data = w->at;
         f->bytes = (size_t)length;
         w->at += f->bytes;
@@ -75,8 +80,9 @@ minnow_status wire_next(wire *w, wire_field *f, minnow_error *error) {
 
 static minnow_status expect(const wire_field *f, uint32_t type, minnow_error *error) {
     if (f->type == type) return MINNOW_OK;
-    return error_set(error, MINNOW_ERROR_FORMAT, "offset %zu: field %" PRIu32 " has wire type %" PRIu32 " instead of %" PRIu32,
-                     f->offset, f->number, f->type, type);
+    return error_set(error, MINNOW_ERROR_FORMAT,
+                     "offset %zu: field %" PRIu32 " has wire type %" PRIu32 " instead of %" PRIu32, f->offset,
+                     f->number, f->type, type);
 }
 
 minnow_status wire_message(const wire *parent, const wire_field *f, wire *out, minnow_error *error) {
@@ -123,8 +129,8 @@ minnow_status wire_numbers_begin(const wire *parent, const wire_field *f, uint32
         out->n = f->bytes / element_bytes;
         if (f->bytes % element_bytes != 0)
             return error_set(error, MINNOW_ERROR_FORMAT,
-                             "offset %zu: field %" PRIu32 " holds %zu bytes, not a multiple of %zu", f->offset, f->number,
-                             f->bytes, element_bytes);
+                             "offset %zu: field %" PRIu32 " holds %zu bytes, not a multiple of %zu", f->offset,
+                             f->number, f->bytes, element_bytes);
     }
     return MINNOW_OK;
 }

@@ -16,7 +16,8 @@
  *         ...
  *     }
  *
- * Nothing is copied and nothing recurses: a nested message is another `wire`. Messages name byte offsets of the whole input. */
+ * Nothing is copied and nothing recurses: a nested message is another `wire`. Messages name byte offsets of the whole
+ * input. */
 #ifndef MINNOW_CONVERT_ONNX_WIRE_H
 #define MINNOW_CONVERT_ONNX_WIRE_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Graph -> ModelProto. Fields are put in the order of their numbers, so the same graph gives the same bytes.
  *
- * Protobuf wants a message's length before the message. Every put_* function therefore runs against a sink that counts or one
- * that writes: put_message counts its content first, then puts it. Weights are never copied, and counting one is an addition. */
+ * Protobuf wants a message's length before the message. Every put_* function therefore runs against a sink that counts
+ * or one that writes: put_message counts its content first, then puts it. Weights are never copied, and counting one
+ * is an addition. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -104,8 +105,8 @@ static void put_attribute(sink *s, const void *object) {
         break;
     case ATTRIBUTE_GRAPH:
         if (s->status == MINNOW_OK)
-            s->status = error_set(s->error, MINNOW_ERROR_UNSUPPORTED, "attribute '%s' holds a graph: writing it is not supported",
-                                  a->name);
+            s->status = error_set(s->error, MINNOW_ERROR_UNSUPPORTED,
+                                  "attribute '%s' holds a graph: writing it is not supported", a->name);
         break;
     }
     put_int(s, 20, a->type);
