@@ -15,7 +15,8 @@ static const char help[] =
     "Usage: minnow export DIR -o FILE|DIR/ [OPTIONS]\n"
     "\n"
     "Writes the encoder of a model folder (config.json, model.safetensors) as FP32 ONNX, opset 17: int64 input_ids,\n"
-    "attention_mask and token_type_ids [batch_size, sequence_length] in, last_hidden_state out. BERT, MiniLM, BGE, E5,\n"
+    "attention_mask and token_type_ids [batch_size, sequence_length] in, last_hidden_state out. BERT, MiniLM, BGE, "
+    "E5,\n"
     "GTE and others of model_type \"bert\".\n"
     "\n"
     "  -o, --output FILE  the ONNX file; config, tokenizer and pooling settings are copied beside it, or into the\n"
@@ -46,8 +47,11 @@ static void measure(summary *out, const graph *g) {
     size_t i;
     out->n_nodes = g->n_nodes;
     out->n_outputs = g->n_outputs;
-    for (i = 0; i < g->n_values; i++)
-        if (g->values[i].constant != NULL && g->values[i].type == DTYPE_FLOAT32) out->n_parameters += tensor_count(g->values[i].constant);
+    for (i = 0; i < g->n_values; i++) {
+        const tensor *t = g->values[i].constant;
+        if (t != NULL && t->type == DTYPE_FLOAT32 && t->rank > 0)
+            out->n_parameters += tensor_count(t); /* not epsilons and the like */
+    }
 }
 
 static size_t file_bytes(const char *path) {
@@ -59,7 +63,8 @@ static size_t file_bytes(const char *path) {
     return bytes;
 }
 
-static minnow_status write_files(const settings *s, const export_files *files, const graph *g, cli_progress *bar, minnow_error *error) {
+static minnow_status write_files(const settings *s, const export_files *files, const graph *g, cli_progress *bar,
+                                 minnow_error *error) {
     TRY(export_files_make_folders(files, error));
     TRY(export_files_copy(files, s->source, error));
     cli_progress_update(bar, 2);
@@ -73,7 +78,8 @@ static minnow_status export_model(const settings *s, export_files *files, summar
     cli_progress bar;
     minnow_status status;
     if (!file_is_directory(s->source))
-        return error_set(error, MINNOW_ERROR_IO, "%s: no such folder; export takes one with config.json and model.safetensors", s->source);
+        return error_set(error, MINNOW_ERROR_IO,
+                         "%s: no such folder; export takes one with config.json and model.safetensors", s->source);
     TRY(export_files_plan(files, s->source, s->output, s->force, error));
     cli_progress_begin(&bar, "export", "steps", 3);
     status = import_folder(&g, s->source, &options, error);
@@ -92,8 +98,9 @@ static void print_json(const settings *s, const export_files *files, const summa
     size_t i;
     fputs("{\"model\":", stdout);
     cli_json_string(stdout, files->model, strlen(files->model));
-    printf(",\"bytes\":%zu,\"nodes\":%zu,\"parameters\":%zu,\"opset\":17,\"outputs\":[\"last_hidden_state\"%s],\"files\":[", told->bytes,
-           told->n_nodes, told->n_parameters, s->pooled ? ",\"sentence_embedding\"" : "");
+    printf(",\"bytes\":%zu,\"nodes\":%zu,\"parameters\":%zu,\"opset\":17,\"outputs\":[\"last_hidden_state\"%s],"
+           "\"files\":[",
+           told->bytes, told->n_nodes, told->n_parameters, s->pooled ? ",\"sentence_embedding\"" : "");
     for (i = 0; i < files->n_names; i++) {
         char *path = path_join(files->folder, files->names[i]);
         if (path == NULL) continue;
@@ -120,9 +127,10 @@ static void print_text(const export_files *files, const summary *told) {
 
 /* 0 to go on, else an exit code is in *code. */
 static int read_options(int argc, char **argv, settings *s, int *code) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"pooled", no_argument, NULL, OPTION_POOLED},
-                                            {"force", no_argument, NULL, OPTION_FORCE}, {"json", no_argument, NULL, OPTION_JSON},
-                                            {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},   {"pooled", no_argument, NULL, OPTION_POOLED},
+        {"force", no_argument, NULL, OPTION_FORCE}, {"json", no_argument, NULL, OPTION_JSON},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
     int option;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
@@ -139,7 +147,8 @@ static int read_options(int argc, char **argv, settings *s, int *code) {
         }
     }
     if (argc - optind != 1)
-        *code = cli_usage_error("export", argc == optind ? "no model folder given" : "more than one model folder given");
+        *code =
+            cli_usage_error("export", argc == optind ? "no model folder given" : "more than one model folder given");
     else if (s->output == NULL || *s->output == '\0')
         *code = cli_usage_error("export", "no output given: -o FILE.onnx or -o DIR/");
     else return s->source = argv[optind], 0;

@@ -16,9 +16,10 @@ typedef struct export_files {
     size_t n_names;
 } export_files;
 
-/* -o FILE or DIR/ -> names. Decides which of the source's small files have to be copied; refuses to replace one that differs,
- * or something that is no ONNX file, unless `force`. Writes nothing. */
-minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force, minnow_error *error);
+/* -o FILE or DIR/ -> names. Decides which of the source's small files have to be copied; refuses to replace one that
+ * differs, or something that is no ONNX file, unless `force`. Writes nothing. */
+minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force,
+                                minnow_error *error);
 /* Makes folders and copies. */
 minnow_status export_files_copy(const export_files *files, const char *source, minnow_error *error);
 /* The model's folder, parents too. */

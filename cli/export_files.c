@@ -12,14 +12,25 @@
 #include "base/file.h"
 #include "base/file_os.h"
 
-/* What tokenizers and readers of sentence-transformers folders read. The wanted ones are copied if the source has them. */
+/* What tokenizers and readers of sentence-transformers folders read. The wanted ones are copied if the source has them.
+ */
 static const char *const small_files[] = {
-    "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
-    "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
 };
 #define N_SMALL_FILES (sizeof small_files / sizeof *small_files)
 
-static minnow_status out_of_memory(minnow_error *error) { return error_set(error, MINNOW_ERROR_MEMORY, "out of memory"); }
+static minnow_status out_of_memory(minnow_error *error) {
+    return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+}
 
 static int ends_with_separator(const char *path) { return *path != '\0' && *path_name(path) == '\0'; }
 
@@ -52,29 +63,34 @@ static minnow_status compare(const char *from, const char *to, int *same, minnow
     return MINNOW_OK;
 }
 
-static minnow_status plan_file(export_files *out, const char *name, const char *from, const char *to, int force, minnow_error *error) {
+static minnow_status plan_file(export_files *out, const char *name, const char *from, const char *to, int force,
+                               minnow_error *error) {
     int same = 0;
     if (!file_exists(from)) return MINNOW_OK;
     if (file_exists(to)) {
         TRY(compare(from, to, &same, error));
         if (same) return MINNOW_OK;
         if (!force)
-            return error_set(error, MINNOW_ERROR_ARGUMENT, "%s is there already and differs from %s; --force replaces it, or export to another folder",
-                             to, from);
+            return error_set(
+                error, MINNOW_ERROR_ARGUMENT,
+                "%s is there already and differs from %s; --force replaces it, or export to another folder", to, from);
     }
     out->names[out->n_names++] = name;
     return MINNOW_OK;
 }
 
-minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force, minnow_error *error) {
+minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force,
+                                minnow_error *error) {
     size_t i;
     TRY(name_model(out, output, error));
     if (!force && file_exists(out->model) && !file_os_is_special(out->model) && !path_has_suffix(out->model, ".onnx"))
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "%s is there already and is not named *.onnx; --force replaces it", out->model);
+        return error_set(error, MINNOW_ERROR_ARGUMENT,
+                         "%s is there already and is not named *.onnx; --force replaces it", out->model);
     TRY(name_folder(out, error));
     for (i = 0; i < N_SMALL_FILES && out->folder != NULL; i++) {
         char *from = path_join(source, small_files[i]), *to = path_join(out->folder, small_files[i]);
-        minnow_status status = from == NULL || to == NULL ? out_of_memory(error) : plan_file(out, small_files[i], from, to, force, error);
+        minnow_status status =
+            from == NULL || to == NULL ? out_of_memory(error) : plan_file(out, small_files[i], from, to, force, error);
         free(from);
         free(to);
         if (status != MINNOW_OK) return status;
@@ -89,7 +105,9 @@ static minnow_status make_folder_of(const char *path, minnow_error *error) {
     return status;
 }
 
-minnow_status export_files_make_folders(const export_files *files, minnow_error *error) { return make_folder_of(files->model, error); }
+minnow_status export_files_make_folders(const export_files *files, minnow_error *error) {
+    return make_folder_of(files->model, error);
+}
 
 static minnow_status copy_file(const char *from, const char *to, minnow_error *error) {
     file_map map;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Import: sizes and weights of a BERT -> its forward pass as ONNX operators (opset 17), in PyTorch's order of operations, so
- * that the numbers are PyTorch's up to the rounding of sums (Devlin et al., 2019; transformers' BertModel is the oracle).
+ * Import: sizes and weights of a BERT -> its forward pass as ONNX operators (opset 17), in PyTorch's order of
+ * operations, so that the numbers are PyTorch's up to the rounding of sums (Devlin et al., 2019; transformers'
+ * BertModel is the oracle).
  *
  * Shapes in comments: b batch, s sequence, h hidden, n heads, d = h / n. */
 #include "convert/import/bert.h"
@@ -13,9 +14,10 @@
 
 static const graph_dim batch = {-1, "batch_size"}, sequence = {-1, "sequence_length"};
 
-/* No call below has two calls among its arguments: C would leave their order, and so the file's bytes, to the compiler. */
+/* No call below has two calls among its arguments: C would leave their order, and so the file's bytes, to the compiler.
+ */
 
-/* --- Pieces --------------------------------------------------------------------------------------------------------- */
+/* --- Pieces --------------------------------------------------------------------------------------------------- */
 
 /* x [.., columns] -> x W^T + bias [.., rows]; the weight is stored [rows, columns]. */
 static int32_t linear(builder *b, int32_t x, const char *module, int64_t rows, int64_t columns) {
@@ -38,7 +40,8 @@ static int32_t layer_norm(builder *b, int32_t x, const bert_config *c) {
 
 /* x * (erf(x / sqrt(2)) + 1) * 0.5 */
 static int32_t gelu(builder *b, int32_t x) {
-    const int32_t erf = builder_op(b, "Erf", builder_op(b, "Div", x, builder_scalar(b, "gelu.sqrt_2", 1.41421354f), NONE), NONE, NONE);
+    const int32_t erf =
+        builder_op(b, "Erf", builder_op(b, "Div", x, builder_scalar(b, "gelu.sqrt_2", 1.41421354f), NONE), NONE, NONE);
     const int32_t cdf = builder_op(b, "Add", erf, builder_scalar(b, "one", 1.0f), NONE);
     const int32_t twice = builder_op(b, "Mul", x, cdf, NONE);
     return builder_op(b, "Mul", twice, builder_scalar(b, "half", 0.5f), NONE);
@@ -73,7 +76,7 @@ static int32_t transpose(builder *b, int32_t x, int64_t p0, int64_t p1, int64_t 
     return y;
 }
 
-/* --- The encoder ---------------------------------------------------------------------------------------------------- */
+/* --- The encoder ---------------------------------------------------------------------------------------------- */
 
 /* ids, types [b, s] -> [b, s, h]: LayerNorm(word + type + position) */
 static int32_t embeddings(builder *b, int32_t ids, int32_t types, const bert_config *c) {
@@ -88,7 +91,8 @@ static int32_t embeddings(builder *b, int32_t ids, int32_t types, const bert_con
     builder_leave(b, inner);
     inner = builder_enter(b, "position_embeddings");
     table = builder_matrix(b, "weight", c->positions, c->hidden);
-    length = builder_op(b, "Shape", ids, NONE, NONE); /* [s]; longer than the table: the Add below has shapes that do not match */
+    length = builder_op(b, "Shape", ids, NONE,
+                        NONE); /* [s]; longer than the table: the Add below has shapes that do not match */
     builder_int(b, "start", 1);
     builder_int(b, "end", 2);
     slice[0] = table;
@@ -119,7 +123,8 @@ static int32_t attention_bias(builder *b, int32_t mask) {
 /* x [b, s, h] -> [b, s, h]: softmax(Q K^T / sqrt(d) + bias) V, head by head */
 static int32_t self_attention(builder *b, int32_t x, int32_t bias, const bert_config *c) {
     const int64_t split[4] = {0, 0, c->heads, c->hidden / c->heads}, join[3] = {0, 0, c->hidden};
-    const int32_t heads = builder_int64s(b, "shape_heads", split, 4), hidden = builder_int64s(b, "shape_hidden", join, 3);
+    const int32_t heads = builder_int64s(b, "shape_heads", split, 4),
+                  hidden = builder_int64s(b, "shape_hidden", join, 3);
     const size_t mark = builder_enter(b, "self");
     int32_t q = linear(b, x, "query", c->hidden, c->hidden);
     int32_t k = linear(b, x, "key", c->hidden, c->hidden);
@@ -139,7 +144,8 @@ static int32_t self_attention(builder *b, int32_t x, int32_t bias, const bert_co
 }
 
 /* LayerNorm(linear(x) + residual) */
-static int32_t output_block(builder *b, int32_t x, int32_t residual, int64_t columns, const bert_config *c, const char *name) {
+static int32_t output_block(builder *b, int32_t x, int32_t residual, int64_t columns, const bert_config *c,
+                            const char *name) {
     const size_t mark = builder_enter(b, "output");
     x = linear(b, x, "dense", c->hidden, columns);
     x = builder_op(b, "Add", x, residual, NONE);
@@ -175,7 +181,7 @@ static int32_t layer(builder *b, int32_t x, int32_t bias, const bert_config *c, 
     return x;
 }
 
-/* --- Pooling, as sentence-transformers does it ---------------------------------------------------------------------- */
+/* --- Pooling, as sentence-transformers does it ---------------------------------------------------------------- */
 
 /* sum(x * mask) / max(sum(mask), 1e-9) over the tokens: x [b, s, h], mask [b, s] -> [b, h] */
 static int32_t pool_mean(builder *b, int32_t x, int32_t mask) {
@@ -264,8 +270,11 @@ minnow_status bert_find_prefix(const safetensors *weights, char *out, size_t cap
         const char *name = weights->entries[i].name;
         const size_t n = strlen(name), prefix = n - (sizeof key - 1);
         if (n < sizeof key - 1 || strcmp(name + prefix, key) != 0 || (prefix > 0 && name[prefix - 1] != '.')) continue;
-        if (prefix >= capacity) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "tensor '%.200s': name too long", name);
-        if (found != NULL) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "two encoders in one file: '%.150s' and '%.150s'", found, name);
+        if (prefix >= capacity)
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "tensor '%.200s': name too long", name);
+        if (found != NULL)
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "two encoders in one file: '%.150s' and '%.150s'", found,
+                             name);
         found = name;
         memcpy(out, name, prefix);
         out[prefix] = '\0';

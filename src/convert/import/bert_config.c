@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Import: a BERT's config.json -> its sizes. A setting that would change the numbers and is not done here is an error. */
+ * Import: a BERT's config.json -> its sizes. A setting that would change the numbers and is not done here is an error.
+ */
 #include <string.h>
 
 #include "convert/import/bert.h"
@@ -7,10 +8,12 @@
 #define LAYERS_MAX 4096
 #define SIZE_MAX_HERE ((int64_t)1 << 30)
 
-static minnow_status read_size(int64_t *out, yyjson_val *root, const char *key, int64_t fallback, int64_t most, minnow_error *error) {
+static minnow_status read_size(int64_t *out, yyjson_val *root, const char *key, int64_t fallback, int64_t most,
+                               minnow_error *error) {
     TRY(json_get_int(root, key, fallback, out, error));
     if (*out < 1 || *out > most)
-        return error_set(error, MINNOW_ERROR_FORMAT, "'%s' is %lld, where 1 to %lld was expected", key, (long long)*out, (long long)most);
+        return error_set(error, MINNOW_ERROR_FORMAT, "'%s' is %lld, where 1 to %lld was expected", key, (long long)*out,
+                         (long long)most);
     return MINNOW_OK;
 }
 
@@ -31,7 +34,8 @@ static minnow_status read_activation(bert_activation *out, yyjson_val *root, min
 }
 
 /* Refuses a key whose value is another than the only one that is done here. */
-static minnow_status expect_string(yyjson_val *root, const char *key, const char *fallback, const char *only, minnow_error *error) {
+static minnow_status expect_string(yyjson_val *root, const char *key, const char *fallback, const char *only,
+                                   minnow_error *error) {
     const char *value;
     TRY(json_get_string(root, key, fallback, &value, error));
     if (strcmp(value, only) == 0) return MINNOW_OK;
@@ -46,7 +50,8 @@ static minnow_status expect_false(yyjson_val *root, const char *key, minnow_erro
 
 static minnow_status check_family(yyjson_val *root, minnow_error *error) {
     if (!yyjson_is_obj(root)) return error_set(error, MINNOW_ERROR_FORMAT, "no JSON object");
-    if (yyjson_obj_get(root, "model_type") == NULL) return error_set(error, MINNOW_ERROR_FORMAT, "'model_type' is missing");
+    if (yyjson_obj_get(root, "model_type") == NULL)
+        return error_set(error, MINNOW_ERROR_FORMAT, "'model_type' is missing");
     TRY(expect_string(root, "model_type", "", "bert", error));
     TRY(expect_string(root, "position_embedding_type", "absolute", "absolute", error));
     TRY(expect_false(root, "is_decoder", error));
@@ -71,7 +76,8 @@ minnow_status bert_config_read(bert_config *out, yyjson_val *root, minnow_error 
         return error_set(error, MINNOW_ERROR_FORMAT, "hidden_size %lld is no multiple of num_attention_heads %lld",
                          (long long)out->hidden, (long long)out->heads);
     TRY(json_get_number(root, "layer_norm_eps", 1e-12, &epsilon, error));
-    if (!(epsilon >= 0 && epsilon <= 1)) return error_set(error, MINNOW_ERROR_FORMAT, "'layer_norm_eps' is not in [0, 1]");
+    if (!(epsilon >= 0 && epsilon <= 1))
+        return error_set(error, MINNOW_ERROR_FORMAT, "'layer_norm_eps' is not in [0, 1]");
     out->epsilon = (float)epsilon;
     return read_activation(&out->activation, root, error);
 }

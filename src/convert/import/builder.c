@@ -19,7 +19,7 @@ static int32_t out_of_memory(builder *b) {
     return GRAPH_NO_VALUE;
 }
 
-/* --- Scope and names ------------------------------------------------------------------------------------------------ */
+/* --- Scope and names ------------------------------------------------------------------------------------------ */
 
 size_t builder_enter(builder *b, const char *module) {
     const size_t mark = strlen(b->scope);
@@ -32,7 +32,8 @@ void builder_leave(builder *b, size_t mark) { b->scope[mark] = '\0'; }
 /* "/encoder/layer.0" + "weight" -> "encoder.layer.0.weight" */
 static void weight_name(const builder *b, const char *name, char *out) {
     char *p;
-    snprintf(out, BUILDER_NAME_BYTES, "%s%s%s", b->scope[0] == '/' ? b->scope + 1 : "", b->scope[0] == '/' ? "." : "", name);
+    snprintf(out, BUILDER_NAME_BYTES, "%s%s%s", b->scope[0] == '/' ? b->scope + 1 : "", b->scope[0] == '/' ? "." : "",
+             name);
     for (p = out; *p != '\0'; p++)
         if (*p == '/') *p = '.';
 }
@@ -55,7 +56,7 @@ static int32_t add_named_value(builder *b, const char *op_type, char *node_name)
     return value;
 }
 
-/* --- Nodes ---------------------------------------------------------------------------------------------------------- */
+/* --- Nodes ---------------------------------------------------------------------------------------------------- */
 
 int32_t builder_op_n(builder *b, const char *op_type, const int32_t *inputs, size_t n) {
     char name[BUILDER_NAME_BYTES];
@@ -94,7 +95,7 @@ void builder_ints(builder *b, const char *name, const int64_t *values, size_t n)
     add_attribute(b, &attribute, name, ATTRIBUTE_INTS);
 }
 
-/* --- Constants ------------------------------------------------------------------------------------------------------ */
+/* --- Constants ------------------------------------------------------------------------------------------------ */
 
 static int32_t add_constant(builder *b, const char *name, const tensor *t) {
     const int32_t value = graph_add_constant(b->g, name, t);
@@ -134,7 +135,8 @@ static const tensor *find_weight(builder *b, const char *leaf, char *name) {
         snprintf(stored, sizeof stored, "%s%s", b->prefix, old_name);
         t = safetensors_find(b->weights, stored);
     }
-    if (t == NULL) builder_fail(b, error_set(b->error, MINNOW_ERROR_FORMAT, "tensor '%.100s%.200s' is missing", b->prefix, name));
+    if (t == NULL)
+        builder_fail(b, error_set(b->error, MINNOW_ERROR_FORMAT, "tensor '%.100s%.200s' is missing", b->prefix, name));
     return t;
 }
 
@@ -164,7 +166,7 @@ int32_t builder_matrix_transposed(builder *b, const char *leaf, int64_t rows, in
     return failed(b) ? GRAPH_NO_VALUE : add_constant(b, name, &t);
 }
 
-/* --- The graph's edges ---------------------------------------------------------------------------------------------- */
+/* --- The graph's edges ---------------------------------------------------------------------------------------- */
 
 static void declare(builder *b, int32_t value, dtype type, int rank, const graph_dim *dims) {
     graph_value *v = &b->g->values[value];

@@ -2,8 +2,8 @@
  * Writing a graph the way a module is written in PyTorch: a scope that follows the module tree names nodes
  * ("/encoder/layer.0/attention/self/query/MatMul") and finds weights ("encoder.layer.0.attention.self.query.weight").
  *
- * The first failure is kept in `status` and `error`; every function then does nothing and returns GRAPH_NO_VALUE, so that a
- * forward pass reads like one and looks once, at its end. */
+ * The first failure is kept in `status` and `error`; every function then does nothing and returns GRAPH_NO_VALUE, so
+ * that a forward pass reads like one and looks once, at its end. */
 #ifndef MINNOW_CONVERT_IMPORT_BUILDER_H
 #define MINNOW_CONVERT_IMPORT_BUILDER_H
 
@@ -29,7 +29,8 @@ void builder_fail(builder *b, minnow_status status);
 size_t builder_enter(builder *b, const char *module);
 void builder_leave(builder *b, size_t mark);
 
-/* A node with one output, named after the scope and the operator. Inputs that are GRAPH_NO_VALUE at the end are left out. */
+/* A node with one output, named after the scope and the operator. Inputs that are GRAPH_NO_VALUE at the end are left
+ * out. */
 int32_t builder_op(builder *b, const char *op_type, int32_t a, int32_t c, int32_t d);
 /* The same for operators of other numbers of inputs. */
 int32_t builder_op_n(builder *b, const char *op_type, const int32_t *inputs, size_t n);

@@ -26,7 +26,8 @@ static minnow_status make_paths(import *m, const char *folder, minnow_error *err
     m->weights_path = path_join(folder, "model.safetensors");
     m->index_path = path_join(folder, "model.safetensors.index.json");
     m->card_path = path_join(folder, "README.md");
-    if (m->config_path != NULL && m->weights_path != NULL && m->index_path != NULL && m->card_path != NULL) return MINNOW_OK;
+    if (m->config_path != NULL && m->weights_path != NULL && m->index_path != NULL && m->card_path != NULL)
+        return MINNOW_OK;
     return error_set(error, MINNOW_ERROR_MEMORY, "%s: out of memory", folder);
 }
 
@@ -45,7 +46,8 @@ static minnow_status open_weights(import *m, graph *g, minnow_error *error) {
     file_map map;
     minnow_status status;
     if (!file_exists(m->weights_path) && file_exists(m->index_path))
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%s: weights in several files are not supported", m->index_path);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%s: weights in several files are not supported",
+                         m->index_path);
     TRY(file_map_open(&map, m->weights_path, error));
     if (!graph_add_map(g, &map)) {
         file_map_close(&map);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Import: a README.md with YAML front matter -> the licence. Only the one plain line is understood; anything else is none. */
+ * Import: a README.md with YAML front matter -> the licence. Only the one plain line is understood; anything else is
+ * none. */
 #include "convert/import/model_card.h"
 
 #include <string.h>

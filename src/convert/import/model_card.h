@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* The value of `license:` in the front matter (the lines between the first two "---") into `out`, "" if there is none. */
+/* The value of `license:` in the front matter (the lines between the first two "---") into `out`, "" if there is none.
+ */
 void model_card_license(const char *text, size_t bytes, char *out, size_t capacity);
 
 #endif

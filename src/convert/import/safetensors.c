@@ -25,9 +25,10 @@ typedef struct extent {
 } extent;
 
 static const struct { const char *name; dtype type; } types[] = {
-    {"F32", DTYPE_FLOAT32}, {"F16", DTYPE_FLOAT16}, {"BF16", DTYPE_BFLOAT16}, {"F64", DTYPE_FLOAT64}, {"I64", DTYPE_INT64},
-    {"I32", DTYPE_INT32},   {"I16", DTYPE_INT16},   {"I8", DTYPE_INT8},       {"U8", DTYPE_UINT8},    {"U16", DTYPE_UINT16},
-    {"U32", DTYPE_UINT32},  {"U64", DTYPE_UINT64},  {"BOOL", DTYPE_BOOL},
+    {"F32", DTYPE_FLOAT32}, {"F16", DTYPE_FLOAT16}, {"BF16", DTYPE_BFLOAT16}, {"F64", DTYPE_FLOAT64},
+    {"I64", DTYPE_INT64},   {"I32", DTYPE_INT32},   {"I16", DTYPE_INT16},     {"I8", DTYPE_INT8},
+    {"U8", DTYPE_UINT8},    {"U16", DTYPE_UINT16},  {"U32", DTYPE_UINT32},    {"U64", DTYPE_UINT64},
+    {"BOOL", DTYPE_BOOL},
 };
 
 static minnow_status read_type(dtype *out, yyjson_val *entry, minnow_error *error) {
@@ -47,7 +48,8 @@ static minnow_status read_shape(tensor *t, size_t *count, yyjson_val *entry, min
     size_t i, n;
     if (!yyjson_is_arr(shape)) return error_set(error, MINNOW_ERROR_FORMAT, "'shape' is missing or no array");
     if (yyjson_arr_size(shape) > TENSOR_MAX_RANK)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "rank %zu not supported (at most %d)", yyjson_arr_size(shape), TENSOR_MAX_RANK);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "rank %zu not supported (at most %d)", yyjson_arr_size(shape),
+                         TENSOR_MAX_RANK);
     yyjson_arr_foreach(shape, i, n, dim) {
         if (!yyjson_is_uint(dim) || yyjson_get_uint(dim) > INT64_MAX)
             return error_set(error, MINNOW_ERROR_FORMAT, "'shape' holds something else than sizes");
@@ -65,7 +67,8 @@ static minnow_status read_offsets(extent *out, yyjson_val *entry, uint64_t data_
     out->begin = yyjson_get_uint(begin);
     out->end = yyjson_get_uint(end);
     if (out->begin > out->end || out->end > data_bytes)
-        return error_set(error, MINNOW_ERROR_FORMAT, "data_offsets [%" PRIu64 ", %" PRIu64 "] do not lie in the file's %" PRIu64 " bytes of data",
+        return error_set(error, MINNOW_ERROR_FORMAT,
+                         "data_offsets [%" PRIu64 ", %" PRIu64 "] do not lie in the file's %" PRIu64 " bytes of data",
                          out->begin, out->end, data_bytes);
     return MINNOW_OK;
 }
@@ -91,8 +94,8 @@ static minnow_status check_metadata(yyjson_val *metadata, minnow_error *error) {
     size_t i, n;
     yyjson_val *key, *value;
     if (!yyjson_is_obj(metadata)) return error_set(error, MINNOW_ERROR_FORMAT, "'" METADATA_KEY "' is no object");
-    yyjson_obj_foreach(metadata, i, n, key, value)
-        if (!yyjson_is_str(value)) return error_set(error, MINNOW_ERROR_FORMAT, "'" METADATA_KEY "' holds something else than strings");
+    yyjson_obj_foreach(metadata, i, n, key, value) if (!yyjson_is_str(value)) return error_set(
+        error, MINNOW_ERROR_FORMAT, "'" METADATA_KEY "' holds something else than strings");
     return MINNOW_OK;
 }
 
@@ -113,30 +116,36 @@ static minnow_status check_extents(extent *extents, size_t n, uint64_t data_byte
     if (n > 0) qsort(extents, n, sizeof *extents, compare_extents);
     for (i = 0; i < n; i++) {
         if (extents[i].begin != at)
-            return error_set(error, MINNOW_ERROR_FORMAT, "tensor '%.200s' begins at %" PRIu64 ", %s byte %" PRIu64 ", where the one before it ends",
+            return error_set(error, MINNOW_ERROR_FORMAT,
+                             "tensor '%.200s' begins at %" PRIu64 ", %s byte %" PRIu64 ", where the one before it ends",
                              extents[i].name, extents[i].begin, extents[i].begin < at ? "before" : "after", at);
         at = extents[i].end;
     }
     if (at != data_bytes)
-        return error_set(error, MINNOW_ERROR_FORMAT, "%" PRIu64 " bytes behind the last tensor belong to none", data_bytes - at);
+        return error_set(error, MINNOW_ERROR_FORMAT, "%" PRIu64 " bytes behind the last tensor belong to none",
+                         data_bytes - at);
     return MINNOW_OK;
 }
 
-static minnow_status read_entries(safetensors *out, yyjson_val *root, const uint8_t *data, uint64_t data_bytes, minnow_error *error) {
+static minnow_status read_entries(safetensors *out, yyjson_val *root, const uint8_t *data, uint64_t data_bytes,
+                                  minnow_error *error) {
     const size_t capacity = yyjson_obj_size(root);
     extent *extents;
     size_t i, n;
     yyjson_val *key, *value;
     if (capacity > ENTRIES_MAX)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%zu tensors not supported (at most %zu)", capacity, ENTRIES_MAX);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%zu tensors not supported (at most %zu)", capacity,
+                         ENTRIES_MAX);
     out->entries = arena_array(&out->memory, capacity, sizeof *out->entries);
     extents = arena_array(&out->memory, capacity, sizeof *extents);
-    if (out->entries == NULL || extents == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tensors", capacity);
+    if (out->entries == NULL || extents == NULL)
+        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tensors", capacity);
     yyjson_obj_foreach(root, i, n, key, value) {
         const char *name = yyjson_get_str(key);
         safetensors_entry *entry = &out->entries[out->n_entries];
         minnow_status status;
-        if (strlen(name) != yyjson_get_len(key)) return error_set(error, MINNOW_ERROR_FORMAT, "a tensor's name holds a NUL: '%.200s'", name);
+        if (strlen(name) != yyjson_get_len(key))
+            return error_set(error, MINNOW_ERROR_FORMAT, "a tensor's name holds a NUL: '%.200s'", name);
         if (strcmp(name, METADATA_KEY) == 0) {
             TRY(check_metadata(value, error));
             continue;
@@ -161,12 +170,15 @@ minnow_status safetensors_read(safetensors *out, const uint8_t *data, size_t byt
     if (bytes < 8) return error_set(error, MINNOW_ERROR_FORMAT, "%zu bytes are too few for a safetensors file", bytes);
     header_bytes = load_u64(data);
     if (header_bytes > bytes - 8)
-        return error_set(error, MINNOW_ERROR_FORMAT, "header of %" PRIu64 " bytes in a file of %zu: truncated, or no safetensors file",
+        return error_set(error, MINNOW_ERROR_FORMAT,
+                         "header of %" PRIu64 " bytes in a file of %zu: truncated, or no safetensors file",
                          header_bytes, bytes);
     if (header_bytes > HEADER_MAX_BYTES)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "header of %" PRIu64 " bytes not supported (at most %" PRIu64 ")", header_bytes,
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "header of %" PRIu64 " bytes not supported (at most %" PRIu64 ")", header_bytes,
                          HEADER_MAX_BYTES);
-    if (header_bytes == 0 || data[8] != '{') return error_set(error, MINNOW_ERROR_FORMAT, "the header is no JSON object");
+    if (header_bytes == 0 || data[8] != '{')
+        return error_set(error, MINNOW_ERROR_FORMAT, "the header is no JSON object");
     status = json_parse(&header, (const char *)data + 8, (size_t)header_bytes, error);
     if (status != MINNOW_OK) return error_prefix(error, status, "header");
     status = read_entries(out, yyjson_doc_get_root(header), data + 8 + header_bytes, bytes - 8 - header_bytes, error);

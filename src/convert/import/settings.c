@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Import: the small JSON files of a sentence-transformers folder -> how texts become vectors. What would change the vectors
- * and is not done here (a Dense module, pooling by the last token) is refused by name, never passed over. */
+ * Import: the small JSON files of a sentence-transformers folder -> how texts become vectors. What would change the
+ * vectors and is not done here (a Dense module, pooling by the last token) is refused by name, never passed over. */
 #include "convert/import/settings.h"
 
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static minnow_status add_size(size_t *out, yyjson_val *root, const char *key, mi
 static minnow_status add_config(model_settings *s, yyjson_val *root, minnow_error *error) {
     yyjson_val *name = yyjson_obj_get(root, "_name_or_path");
     TRY(add_size(&s->max_positions, root, "max_position_embeddings", error));
-    if (!yyjson_is_str(name) || yyjson_get_len(name) == 0 || strlen(yyjson_get_str(name)) != yyjson_get_len(name)) return MINNOW_OK;
+    if (!yyjson_is_str(name) || yyjson_get_len(name) == 0 || strlen(yyjson_get_str(name)) != yyjson_get_len(name))
+        return MINNOW_OK;
     free(s->name);
     s->name = malloc(yyjson_get_len(name) + 1);
     if (s->name == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
@@ -87,16 +88,20 @@ static minnow_status add_pooling(model_settings *s, yyjson_val *root, minnow_err
     yyjson_val *key, *value;
     const char *chosen = NULL;
     if (yyjson_is_str(named)) return add_named_pooling(s, yyjson_get_str(named), error);
-    if (named != NULL) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "'pooling_mode' is no name: several poolings at once not supported");
+    if (named != NULL)
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "'pooling_mode' is no name: several poolings at once not supported");
     yyjson_obj_foreach(root, i, n, key, value) {
         const char *name = yyjson_get_str(key);
         if (strncmp(name, "pooling_mode_", 13) != 0 || yyjson_is_null(value)) continue;
-        if (!yyjson_is_bool(value)) return error_set(error, MINNOW_ERROR_FORMAT, "'%.100s' is neither true nor false", name);
+        if (!yyjson_is_bool(value))
+            return error_set(error, MINNOW_ERROR_FORMAT, "'%.100s' is neither true nor false", name);
         if (yyjson_is_false(value)) continue;
         for (k = 0; k < N_POOLINGS && strcmp(poolings[k].key, name) != 0; k++) continue;
         if (k == N_POOLINGS) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "'%.100s' not supported", name);
         if (chosen != NULL)
-            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "'%s' together with '%s' not supported", chosen, poolings[k].key);
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "'%s' together with '%s' not supported", chosen,
+                             poolings[k].key);
         chosen = poolings[k].key;
         s->pooling = poolings[k].pooling;
     }

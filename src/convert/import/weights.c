@@ -19,7 +19,8 @@ static float float_from_half(uint16_t half) {
     const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 31u, fraction = half & 1023u;
     if (exponent == 31) return float_from_bits(sign | 0x7f800000u | fraction << 13);
     if (exponent != 0) return float_from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    return float_from_bits(sign | 0x3f800000u) * ((float)fraction * 0x1p-24f); /* zero and subnormals: fraction * 2^-24 */
+    return float_from_bits(sign | 0x3f800000u) *
+           ((float)fraction * 0x1p-24f); /* zero and subnormals: fraction * 2^-24 */
 }
 
 static float load_element(const uint8_t *data, size_t i, dtype type) {
@@ -42,14 +43,16 @@ static minnow_status check(const tensor *stored, const char *name, int rank, con
     tensor_describe(stored, has, sizeof has);
     tensor_describe(&wanted, wants, sizeof wants);
     if (type != DTYPE_FLOAT32 && type != DTYPE_FLOAT16 && type != DTYPE_BFLOAT16 && type != DTYPE_FLOAT64)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "tensor '%.200s' is %s: weights of this type are not supported", name, has);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "tensor '%.200s' is %s: weights of this type are not supported", name, has);
     if (stored->rank != rank || memcmp(stored->dims, dims, (size_t)rank * sizeof *dims) != 0)
         return error_set(error, MINNOW_ERROR_FORMAT, "tensor '%.200s' is %s, but config.json asks for %s", name, has,
                          wants + strlen(dtype_name(DTYPE_FLOAT32)));
     return MINNOW_OK;
 }
 
-static minnow_status allocate(tensor *out, const char *name, int rank, const int64_t *dims, arena *memory, minnow_error *error) {
+static minnow_status allocate(tensor *out, const char *name, int rank, const int64_t *dims, arena *memory,
+                              minnow_error *error) {
     memset(out, 0, sizeof *out);
     out->type = DTYPE_FLOAT32;
     out->rank = rank;
@@ -60,8 +63,8 @@ static minnow_status allocate(tensor *out, const char *name, int rank, const int
     return MINNOW_OK;
 }
 
-minnow_status weights_load(tensor *out, const tensor *stored, const char *name, int rank, const int64_t *dims, arena *memory,
-                           minnow_error *error) {
+minnow_status weights_load(tensor *out, const tensor *stored, const char *name, int rank, const int64_t *dims,
+                           arena *memory, minnow_error *error) {
     const int in_place = stored->type == DTYPE_FLOAT32 && (uintptr_t)stored->data % sizeof(float) == 0;
     size_t i, n;
     float *to;
@@ -76,8 +79,8 @@ minnow_status weights_load(tensor *out, const tensor *stored, const char *name, 
     return MINNOW_OK;
 }
 
-minnow_status weights_load_transposed(tensor *out, const tensor *stored, const char *name, int64_t rows, int64_t columns,
-                                      arena *memory, minnow_error *error) {
+minnow_status weights_load_transposed(tensor *out, const tensor *stored, const char *name, int64_t rows,
+                                      int64_t columns, arena *memory, minnow_error *error) {
     const int64_t stored_dims[2] = {rows, columns}, dims[2] = {columns, rows};
     const size_t n_rows = (size_t)rows, n_columns = (size_t)columns;
     size_t r0, c0, r, c;
