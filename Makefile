@@ -64,8 +64,10 @@ SRC := $(filter-out $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aa
 OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
 CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))
 
-ISA_avx2 := -mavx2 -mfma
-ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+# GCC for Windows spills vectors to a stack that is aligned to 16 bytes only (GCC bug 54412): the assembler makes such moves safe.
+WIDE_SPILLS := $(if $(WINDOWS),$(if $(findstring clang,$(CC)),,-Wa$(comma)-muse-unaligned-vector-move))
+ISA_avx2 := $(WIDE_SPILLS) -mavx2 -mfma
+ISA_avx512 := $(WIDE_SPILLS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 isa_flags = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 # yyjson, from the sources that a PyPI package carries; scripts/get-deps.sh pins and checks it.
@@ -74,9 +76,9 @@ YYJSON := $(DEPS)/yyjson/yyjson.c
 $(YYJSON): scripts/get-deps.sh
 	sh scripts/get-deps.sh $(DEPS)
 $(DEPS)/yyjson/yyjson.h: $(YYJSON) ;
-$(BUILD)/obj/deps/yyjson.o: $(YYJSON)
+$(BUILD)/obj/deps/yyjson.o: $(YYJSON) Makefile
 	@mkdir -p $(@D)
-	$(call say,CC  $@)$(CC) -std=c11 $(OPT) $(HARDENING) $(CFLAGS) -fPIC -fvisibility=hidden -DYYJSON_DISABLE_NON_STANDARD=1 -DYYJSON_DISABLE_UTILS=1 -c $< -o $@
+	$(call say,CC  $@)$(CC) -std=c11 $(OPT) $(HARDENING) $(CFLAGS) -fPIC -fvisibility=hidden -Dyyjson_api= -DYYJSON_DISABLE_NON_STANDARD=1 -DYYJSON_DISABLE_UTILS=1 -c $< -o $@
 
 $(BUILD)/obj/%.o: %.c Makefile $(FLAGS_FILE) | $(YYJSON)
 	@mkdir -p $(@D)

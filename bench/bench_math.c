@@ -20,37 +20,49 @@
 #include <arm_neon.h>
 #endif
 
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 24")
+#endif
+/* The compiler may know nothing about the value, so that it neither rearranges the sums nor drops one. */
+#if defined(__aarch64__)
+#define KEEP(x) __asm__ volatile("" : "+w"(x))
+#else
+#define KEEP(x) __asm__ volatile("" : "+v"(x))
+#endif
+
 static volatile float sink;
 
-/* --- Peak: n rounds of 24 independent chains of fused multiply-adds (12 where there are 16 registers) -------------------- */
+/* --- Peak: n rounds of 12 (24) independent chains of fused multiply-adds -------------------- */
 #if defined(__x86_64__)
 __attribute__((target("avx512f"))) static double peak_avx512(size_t rounds) {
     const __m512 x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1e-3f);
-    __m512 s[24];
+    __m512 s[12];
     size_t i, j;
-#pragma GCC unroll 24
-    for (j = 0; j < 24; j++) s[j] = _mm512_set1_ps((float)j);
+    UNROLL for (j = 0; j < 12; j++) s[j] = _mm512_set1_ps((float)j);
     for (i = 0; i < rounds; i++) {
-#pragma GCC unroll 24
-        for (j = 0; j < 24; j++) s[j] = _mm512_fmadd_ps(s[j], x, y);
+        UNROLL for (j = 0; j < 12; j++) {
+            s[j] = _mm512_fmadd_ps(s[j], x, y);
+            KEEP(s[j]);
+        }
     }
-#pragma GCC unroll 24
-    for (j = 1; j < 24; j++) s[0] = _mm512_add_ps(s[0], s[j]);
+    UNROLL for (j = 1; j < 12; j++) s[0] = _mm512_add_ps(s[0], s[j]);
     sink = _mm512_cvtss_f32(s[0]);
-    return 2.0 * 16 * 24 * (double)rounds;
+    return 2.0 * 16 * 12 * (double)rounds;
 }
 __attribute__((target("avx2,fma"))) static double peak_avx2(size_t rounds) {
     const __m256 x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
     __m256 s[12];
     size_t i, j;
-#pragma GCC unroll 12
-    for (j = 0; j < 12; j++) s[j] = _mm256_set1_ps((float)j);
+    UNROLL for (j = 0; j < 12; j++) s[j] = _mm256_set1_ps((float)j);
     for (i = 0; i < rounds; i++) {
-#pragma GCC unroll 12
-        for (j = 0; j < 12; j++) s[j] = _mm256_fmadd_ps(s[j], x, y);
+        UNROLL for (j = 0; j < 12; j++) {
+            s[j] = _mm256_fmadd_ps(s[j], x, y);
+            KEEP(s[j]);
+        }
     }
-#pragma GCC unroll 12
-    for (j = 1; j < 12; j++) s[0] = _mm256_add_ps(s[0], s[j]);
+    UNROLL for (j = 1; j < 12; j++) s[0] = _mm256_add_ps(s[0], s[j]);
     sink = _mm256_cvtss_f32(s[0]);
     return 2.0 * 8 * 12 * (double)rounds;
 }
@@ -59,14 +71,14 @@ static double peak_neon(size_t rounds) {
     const float32x4_t x = vdupq_n_f32(0.999f), y = vdupq_n_f32(1e-3f);
     float32x4_t s[24];
     size_t i, j;
-#pragma GCC unroll 24
-    for (j = 0; j < 24; j++) s[j] = vdupq_n_f32((float)j);
+    UNROLL for (j = 0; j < 24; j++) s[j] = vdupq_n_f32((float)j);
     for (i = 0; i < rounds; i++) {
-#pragma GCC unroll 24
-        for (j = 0; j < 24; j++) s[j] = vfmaq_f32(s[j], x, y);
+        UNROLL for (j = 0; j < 24; j++) {
+            s[j] = vfmaq_f32(s[j], x, y);
+            KEEP(s[j]);
+        }
     }
-#pragma GCC unroll 24
-    for (j = 1; j < 24; j++) s[0] = vaddq_f32(s[0], s[j]);
+    UNROLL for (j = 1; j < 24; j++) s[0] = vaddq_f32(s[0], s[j]);
     sink = vaddvq_f32(s[0]);
     return 2.0 * 4 * 24 * (double)rounds;
 }
@@ -112,10 +124,11 @@ static float *floats(size_t n) {
     return x;
 }
 
-static void bench_gemm(const math_kernels *math, const char *tier, double peak, size_t m, size_t k, size_t n, int is_gelu) {
+static void bench_gemm(const math_kernels *math, const char *tier, double peak, size_t m, size_t k, size_t n,
+                       int is_gelu) {
     const double operations = 2.0 * (double)m * (double)k * (double)n;
     float *a = floats(m * k), *b = floats(k * n), *c = floats(m * n), *bias = floats(n);
-    float *packed = memory_aligned_alloc(math->packed_bytes(k, n));
+    float *packed = floats(math->packed_bytes(k, n) / sizeof(float));
     const math_epilogue epilogue = {1.0f, bias, MATH_ACTIVATION_GELU_ERF, NULL, 0};
     double best = 1e9, best_pack = 1e9, spent = 0;
     int run;
@@ -131,8 +144,9 @@ static void bench_gemm(const math_kernels *math, const char *tier, double peak, 
         spent += end - start;
     }
     sink = c[0];
-    printf("{\"bench\":\"%s\",\"tier\":\"%s\",\"m\":%zu,\"k\":%zu,\"n\":%zu,\"gflops\":%.1f,\"us\":%.1f,\"pack_us\":%.1f",
-           is_gelu ? "gemm+bias+gelu" : "gemm", tier, m, k, n, operations / best * 1e-9, best * 1e6, best_pack * 1e6);
+    printf("{\"bench\":\"%s\",\"tier\":\"%s\",\"m\":%zu,\"k\":%zu,\"n\":%zu",
+           is_gelu ? "gemm+bias+gelu" : "gemm", tier, m, k, n);
+    printf(",\"gflops\":%.1f,\"us\":%.1f,\"pack_us\":%.1f", operations / best * 1e-9, best * 1e6, best_pack * 1e6);
     if (peak > 0) printf(",\"share_of_peak\":%.3f", operations / best * 1e-9 / peak);
     puts("}");
     memory_aligned_free(a);
@@ -142,10 +156,27 @@ static void bench_gemm(const math_kernels *math, const char *tier, double peak, 
     memory_aligned_free(packed);
 }
 
+/* B as attention has it: the keys of one head, [n, k] with rows `stride` apart, used transposed. */
+static void bench_pack_transposed(const math_kernels *math, const char *tier, size_t k, size_t n, size_t stride) {
+    float *b = floats(n * stride), *packed = floats(math->packed_bytes(k, n) / sizeof(float));
+    double best = 1e9;
+    int run;
+    for (run = 0; run < 1000; run++) {
+        const double start = os_seconds();
+        double seconds;
+        math->pack(b, 1, stride, k, n, packed);
+        seconds = os_seconds() - start;
+        if (seconds < best) best = seconds;
+    }
+    printf("{\"bench\":\"pack_transposed\",\"tier\":\"%s\",\"k\":%zu,\"n\":%zu,\"us\":%.2f}\n", tier, k, n, best * 1e6);
+    memory_aligned_free(b);
+    memory_aligned_free(packed);
+}
+
 /* One call of `n` elements by its kind. */
 typedef enum unary_kind { KIND_UNARY, KIND_SOFTMAX, KIND_LAYER_NORM } unary_kind;
-static void bench_unary(const math_kernels *math, math_unary_fn fn, unary_kind kind, const char *name, const char *tier, size_t n,
-                        float low, float high) {
+static void bench_unary(const math_kernels *math, math_unary_fn fn, unary_kind kind, const char *name, const char *tier,
+                        size_t n, float low, float high) {
     float *x = floats(n), *y = floats(n), *gamma = floats(n);
     double best = 1e9;
     int run, repeat;
@@ -162,16 +193,18 @@ static void bench_unary(const math_kernels *math, math_unary_fn fn, unary_kind k
         if (seconds < best) best = seconds;
     }
     sink = y[0];
-    printf("{\"bench\":\"%s\",\"tier\":\"%s\",\"n\":%zu,\"ns_per_element\":%.3f}\n", name, tier, n, best * 1e9 / (double)n);
+    printf("{\"bench\":\"%s\",\"tier\":\"%s\",\"n\":%zu,\"ns_per_element\":%.3f}\n", name, tier, n,
+           best * 1e9 / (double)n);
     memory_aligned_free(x);
     memory_aligned_free(y);
     memory_aligned_free(gamma);
 }
 
 static void bench_tier(cpu_tier t, const math_kernels *math) {
-    static const size_t shapes[][3] = {{128, 384, 384}, {128, 384, 1536}, {128, 1536, 384}, {8, 384, 384}, {8, 384, 1536},
-                                       {8, 1536, 384}, {16, 384, 384}, {16, 1536, 384}, {32, 384, 384}, {32, 384, 1536},
-                                       {32, 1536, 384}, {100, 384, 384}, {128, 32, 128}, {128, 128, 32}, {16, 32, 16}, {16, 16, 32}};
+    static const size_t shapes[][3] = {{128, 384, 384}, {128, 384, 1536}, {128, 1536, 384}, {8, 384, 384},
+                                       {8, 384, 1536}, {8, 1536, 384}, {16, 384, 384}, {16, 1536, 384},
+                                       {32, 384, 384}, {32, 384, 1536}, {32, 1536, 384}, {100, 384, 384},
+                                       {128, 32, 128}, {128, 128, 32}, {16, 32, 16}, {16, 16, 32}};
     const char *tier = cpu_tier_name(t);
     const double peak = measure_peak(t);
     const size_t n_shapes = t == CPU_TIER_SCALAR ? 1 : sizeof shapes / sizeof shapes[0];
@@ -179,6 +212,7 @@ static void bench_tier(cpu_tier t, const math_kernels *math) {
     printf("{\"bench\":\"peak\",\"tier\":\"%s\",\"gflops\":%.1f}\n", tier, peak);
     for (i = 0; i < n_shapes; i++) bench_gemm(math, tier, peak, shapes[i][0], shapes[i][1], shapes[i][2], 0);
     bench_gemm(math, tier, peak, 128, 384, 1536, 1);
+    bench_pack_transposed(math, tier, 32, 128, 384);
     bench_unary(math, math->exp, KIND_UNARY, "exp", tier, 4096, -10.0f, 0.0f);
     bench_unary(math, math->erf, KIND_UNARY, "erf", tier, 4096, -4.0f, 4.0f);
     bench_unary(math, math->gelu_erf, KIND_UNARY, "gelu_erf", tier, 4096, -4.0f, 4.0f);

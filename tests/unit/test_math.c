@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * src/convert/math: every tier of this machine against the scalar one, bit for bit (NaN equals NaN), with guard bytes around
- * what is written; the scalar tier against the C library's double and long double functions. */
+ * src/convert/math: every tier of this machine against the scalar one, bit for bit (NaN equals NaN), with guard bytes
+ * around what is written; the scalar tier against the C library's double and long double functions. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -53,8 +53,8 @@ static void assert_same(const float *a, const float *b, size_t n, const char *wh
     size_t i;
     for (i = 0; i < n; i++)
         if (!same(a[i], b[i]))
-            fail_msg("%s, %s, n = %zu: element %zu is %.9g (%08x), not %.9g (%08x)", what, cpu_tier_name((cpu_tier)tier), size, i,
-                     (double)a[i], to_bits(a[i]), (double)b[i], to_bits(b[i]));
+            fail_msg("%s, %s, n = %zu: element %zu is %.9g (%08x), not %.9g (%08x)", what,
+                     cpu_tier_name((cpu_tier)tier), size, i, (double)a[i], to_bits(a[i]), (double)b[i], to_bits(b[i]));
 }
 
 static void set_guards(float *p, size_t n) {
@@ -70,10 +70,13 @@ static void assert_guards(const float *p, size_t n, const char *what, int tier) 
 
 /* Edge values first, then ordinary ones of several magnitudes. */
 static void fill_mixed(float *x, size_t n, size_t rotate) {
-    static const uint32_t edges[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001,
-                                     0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x42b17218, 0x42b17217,
-                                     0xc2aeac50, 0xc2cff1b4, 0xc2cff1b5, 0xc2d00000, 0x407b3333, 0x4110cccd, 0x3f3504f3, 0x3f3504f4,
-                                     0x4b000000, 0xcb400000, 0x33800000, 0xb3000000, 0x3effffff, 0x5f000000, 0xdf000001, 0x7f000000};
+    static const uint32_t edges[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
+                                     0xffc00001, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff,
+                                     0xff7fffff, 0x42b17218, 0x42b17217,
+                                     0xc2aeac50, 0xc2cff1b4, 0xc2cff1b5, 0xc2d00000, 0x407b3333, 0x4110cccd,
+                                     0x3f3504f3, 0x3f3504f4,
+                                     0x4b000000, 0xcb400000, 0x33800000, 0xb3000000, 0x3effffff, 0x5f000000,
+                                     0xdf000001, 0x7f000000};
     const size_t n_edges = sizeof edges / sizeof edges[0];
     static const float scales[] = {1.0f, 10.0f, 100.0f, 0.01f, 1e-20f, 1e-42f, 1e30f};
     size_t i;
@@ -87,15 +90,17 @@ static void fill_plain(float *x, size_t n) {
     for (i = 0; i < n; i++) x[i] = random_float();
 }
 
-/* --- Tiers against the scalar one ------------------------------------------------------------------------------------------ */
+/* --- Tiers against the scalar one --------------------------------------------------------------------------------- */
 #define FOR_EACH_TIER(tier, math)                                             \
     for ((tier) = 1; (tier) < CPU_TIER_COUNT; (tier)++)                       \
         if (((math) = math_for_tier(tier)) != NULL)
 
 #define N_UNARY 10
 static math_unary_fn unary_of(const math_kernels *m, int i, const char **name) {
-    static const char *const names[N_UNARY] = {"exp", "erf", "tanh", "sigmoid", "log", "sqrt", "reciprocal", "neg", "abs", "gelu_erf"};
-    const math_unary_fn all[N_UNARY] = {m->exp, m->erf, m->tanh, m->sigmoid, m->log, m->sqrt, m->reciprocal, m->neg, m->abs, m->gelu_erf};
+    static const char *const names[N_UNARY] = {"exp", "erf", "tanh", "sigmoid", "log", "sqrt", "reciprocal", "neg",
+                                               "abs", "gelu_erf"};
+    const math_unary_fn all[N_UNARY] = {m->exp, m->erf, m->tanh, m->sigmoid, m->log, m->sqrt, m->reciprocal, m->neg,
+                                        m->abs, m->gelu_erf};
     *name = names[i];
     return all[i];
 }
@@ -200,7 +205,8 @@ static void test_all_magnitudes(void **state) {
 
 static void test_reductions(void **state) {
     const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
-    float *x = allocate(LIMIT), *gamma = allocate(LIMIT), *beta = allocate(LIMIT), *expected = allocate(LIMIT), *buffer = allocate(LIMIT);
+    float *x = allocate(LIMIT), *gamma = allocate(LIMIT), *beta = allocate(LIMIT), *expected = allocate(LIMIT);
+    float *buffer = allocate(LIMIT);
     int tier, turn;
     size_t n;
     (void)state;
@@ -239,14 +245,15 @@ static void test_reductions(void **state) {
     memory_aligned_free(buffer);
 }
 
-/* --- GEMM -------------------------------------------------------------------------------------------------------------------- */
+/* --- GEMM --------------------------------------------------------------------------------------------------------- */
 typedef struct gemm_case {
     size_t m, k, n, lda, ldc;
     int is_transposed;
     math_epilogue epilogue;
 } gemm_case;
 
-static void run_gemm(const math_kernels *math, const gemm_case *g, const float *a, const float *b, float *packed, float *c) {
+static void run_gemm(const math_kernels *math, const gemm_case *g, const float *a, const float *b, float *packed,
+                     float *c) {
     const size_t row_stride = g->is_transposed ? 1 : g->n, column_stride = g->is_transposed ? g->k : 1;
     const size_t bytes = math->packed_bytes(g->k, g->n);
     set_guards(packed, bytes / sizeof(float) + GUARD);
@@ -268,7 +275,8 @@ static void check_gemm(const gemm_case *g, const float *c, const float *expected
 
 static void compare_gemm(gemm_case g, int is_checked_by_hand) {
     const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
-    float *a = allocate(g.m * g.lda), *b = allocate(g.k * g.n), *bias = allocate(g.n), *residual = allocate(g.m * (g.n + 5));
+    float *a = allocate(g.m * g.lda), *b = allocate(g.k * g.n), *bias = allocate(g.n);
+    float *residual = allocate(g.m * (g.n + 5));
     float *c = allocate(g.m * g.ldc + GUARD), *expected = allocate(g.m * g.ldc + GUARD);
     float *packed = allocate(g.k * (g.n + 64) + GUARD);
     int tier;
@@ -285,7 +293,7 @@ static void compare_gemm(gemm_case g, int is_checked_by_hand) {
         for (i = 0; i < g.m; i++) {
             for (j = 0; j < g.n; j++) {
                 float y = 0.0f;
-                for (k = 0; k < g.k; k++) y = fmaf(a[i * g.lda + k], g.is_transposed ? b[j * g.k + k] : b[k * g.n + j], y);
+                for (k = 0; k < g.k; k++) y = fmaf(a[i * g.lda + k], b[g.is_transposed ? j * g.k + k : k * g.n + j], y);
                 if (g.epilogue.scale != 0.0f) y = y * g.epilogue.scale;
                 if (g.epilogue.bias != NULL) y = y + bias[j];
                 if (g.epilogue.activation == MATH_ACTIVATION_GELU_ERF) truth->gelu_erf(&y, &y, 1);
@@ -323,7 +331,8 @@ static void test_gemm_small(void **state) {
     (void)state;
     for (m = 1; m <= 20; m++) {
         for (n = 1; n <= 70; n++, turn++) {
-            gemm_case g = {m, ks[turn % 8], n, ks[turn % 8] + turn % 3, n + turn % 4, turn % 5 < 2, {0, NULL, MATH_ACTIVATION_NONE, NULL, 0}};
+            gemm_case g = {m, ks[turn % 8], n, ks[turn % 8] + turn % 3, n + turn % 4, turn % 5 < 2,
+                           {0, NULL, MATH_ACTIVATION_NONE, NULL, 0}};
             if (turn % 2 != 0) g.epilogue.scale = 0.125f;
             if (turn % 3 != 0) g.epilogue.bias = &present;
             if (turn % 4 == 0) g.epilogue.activation = MATH_ACTIVATION_GELU_ERF;
@@ -335,7 +344,8 @@ static void test_gemm_small(void **state) {
 }
 
 static void test_gemm_large(void **state) {
-    static const size_t shapes[][3] = {{128, 384, 96}, {50, 200, 150}, {37, 1536, 50}, {300, 520, 17}, {7, 384, 384}, {130, 32, 130}, {1, 3000, 49}};
+    static const size_t shapes[][3] = {{128, 384, 96}, {50, 200, 150}, {37, 1536, 50}, {300, 520, 17}, {7, 384, 384},
+                                       {130, 32, 130}, {1, 3000, 49}};
     size_t i;
     (void)state;
     for (i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -372,7 +382,7 @@ static void test_gemm_panels(void **state) {
     }
 }
 
-/* --- The scalar tier against the C library ------------------------------------------------------------------------------------ */
+/* --- The scalar tier against the C library ------------------------------------------------------------------------ */
 static double reference_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
 /* The error in units of the last place of the exact value (subnormal spacing at the bottom). */
@@ -444,7 +454,8 @@ static void test_limits(void **state) {
     assert_true(apply(m->sigmoid, inf) == 1.0f && apply(m->sigmoid, -inf) == 0.0f && apply(m->sigmoid, 0.0f) == 0.5f);
     assert_true(apply(m->log, 0.0f) == -inf && apply(m->log, -0.0f) == -inf && apply(m->log, inf) == inf);
     assert_true(isnan(apply(m->log, -1.0f)) && apply(m->log, 1.0f) == 0.0f && isnan(apply(m->log, -from_bits(1))));
-    assert_true(isnan(m->maximum(nan_and_one, 3)) && m->maximum(nan_and_one, 0) == -inf && m->sum(nan_and_one, 0) == 0.0f);
+    assert_true(isnan(m->maximum(nan_and_one, 3)) && m->maximum(nan_and_one, 0) == -inf &&
+                m->sum(nan_and_one, 0) == 0.0f);
 }
 
 /* Bit-equal to the separate operators of an exported graph, as their own calls. */
@@ -497,7 +508,7 @@ static void test_sum_order(void **state) {
     }
 }
 
-/* --- Half, bfloat16, double ------------------------------------------------------------------------------------------------------ */
+/* --- Half, bfloat16, double --------------------------------------------------------------------------------------- */
 static void test_half(void **state) {
     uint32_t h;
     (void)state;
@@ -558,14 +569,18 @@ static void test_f64(void **state) {
         check_f64("sin", math_sin_f64(angle), sinl((long double)angle), angle, 1e-14);
         check_f64("cos", math_cos_f64(angle), cosl((long double)angle), angle, 1e-14);
         check_f64("sin", math_sin_f64(u), sinl((long double)u), u, 1e-15);
-        check_f64("pow", math_pow_f64(positive, u * 2.3), powl((long double)positive, (long double)(u * 2.3)), positive, 1e-14);
-        check_f64("pow", math_pow_f64(1.0 + u * 1e-6, wide * 1e6), powl((long double)(1.0 + u * 1e-6), (long double)(wide * 1e6)), u, 1e-14);
+        check_f64("pow", math_pow_f64(positive, u * 2.3), powl((long double)positive, (long double)(u * 2.3)), positive,
+                  1e-14);
+        check_f64("pow", math_pow_f64(1.0 + u * 1e-6, wide * 1e6),
+                  powl((long double)(1.0 + u * 1e-6), (long double)(wide * 1e6)), u, 1e-14);
     }
 }
 
 static void test_f64_specials(void **state) {
-    static const double values[] = {0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1e300, -1e300, 1e-300, 5e-324, 9007199254740993.0,
-                                    -9007199254740991.0, 1e19, 3e200, INFINITY, -INFINITY, NAN, 1.0000000000000002, 9.0, -11.0, 7.5};
+    static const double values[] = {0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1e300, -1e300, 1e-300,
+                                    5e-324, 9007199254740993.0,
+                                    -9007199254740991.0, 1e19, 3e200, INFINITY, -INFINITY, NAN,
+                                    1.0000000000000002, 9.0, -11.0, 7.5};
     const size_t n = sizeof values / sizeof values[0];
     size_t i, j;
     (void)state;
@@ -579,8 +594,10 @@ static void test_f64_specials(void **state) {
     }
     assert_true(math_sin_f64(0.0) == 0.0 && signbit(math_sin_f64(-0.0)) && math_cos_f64(0.0) == 1.0);
     assert_true(isnan(math_sin_f64(INFINITY)) && isnan(math_cos_f64(NAN)) && isnan(math_sin_f64(1e10)));
-    assert_true(math_pow_f32(3.0f, 2.0f) == 9.0f && math_pow_f32(2.0f, 0.5f) == sqrtf(2.0f) && math_pow_f32(-2.0f, 3.0f) == -8.0f);
-    assert_true(math_pow_f32(-INFINITY, 0.5f) == INFINITY && !signbit(math_pow_f32(-0.0f, 0.5f)) && isnan(math_pow_f32(-1.0f, 0.5f)));
+    assert_true(math_pow_f32(3.0f, 2.0f) == 9.0f && math_pow_f32(2.0f, 0.5f) == sqrtf(2.0f) &&
+                math_pow_f32(-2.0f, 3.0f) == -8.0f);
+    assert_true(math_pow_f32(-INFINITY, 0.5f) == INFINITY && !signbit(math_pow_f32(-0.0f, 0.5f)) &&
+                isnan(math_pow_f32(-1.0f, 0.5f)));
     assert_true(math_pow_f32(10.0f, -2.0f) == 0.01f && math_pow_f32(10.0f, 39.0f) == INFINITY);
 }
 
@@ -589,7 +606,8 @@ int main(void) {
         cmocka_unit_test(test_element_wise), cmocka_unit_test(test_all_magnitudes), cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_gemm_small), cmocka_unit_test(test_gemm_large), cmocka_unit_test(test_gemm_panels),
         cmocka_unit_test(test_accuracy), cmocka_unit_test(test_limits), cmocka_unit_test(test_gelu_is_its_parts),
-        cmocka_unit_test(test_sum_order), cmocka_unit_test(test_half), cmocka_unit_test(test_f64), cmocka_unit_test(test_f64_specials),
+        cmocka_unit_test(test_sum_order), cmocka_unit_test(test_half), cmocka_unit_test(test_f64),
+        cmocka_unit_test(test_f64_specials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  *
  * Float arithmetic of the build-time half: the same bits on every machine.
  *
- * Rules that every tier keeps (math_scalar.c is the truth, tests/unit/test_math.c compares the rest with it, bit for bit):
+ * Rules that every tier keeps (math_scalar.c is the truth, tests/unit/test_math.c compares the rest with it):
  *  - product sums: acc = fma(a[k], b[k], acc), k ascending from acc = 0, one chain an element of the output;
  *  - other sums over n elements: 16 strided partial sums (element i goes to partial i mod 16, ascending), then the tree
  *    ((p0+p8)+(p4+p12))+((p2+p10)+(p6+p14)) + the same of the odd ones: see math_sum_tree in math_impl.h;
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Element-wise functions of one float, x[n] -> y[n]; y may be x. Maximum errors are stated in math_impl.h and tested. */
+/* Element-wise functions of one float, x[n] -> y[n]; y may be x. Largest errors: see math_functions.h. */
 typedef void (*math_unary_fn)(const float *x, float *y, size_t n);
 typedef void (*math_binary_fn)(const float *a, const float *b, float *y, size_t n); /* y may be a or b */
 typedef void (*math_scalar_fn)(const float *a, float b, float *y, size_t n);
@@ -24,8 +24,9 @@ typedef struct math_packed math_packed;
 
 /* What an element of the product goes through before it is stored; NULL members are skipped.
  *   y = act((A B)[i][j] * scale + bias[j]) + residual[i][j]
- * with scale a plain multiplication (skipped if 1), bias a plain addition, residual a plain addition: the same operations, in
- * the same order, as separate nodes would do, so fusing changes no bit. */
+ * with scale a plain multiplication (skipped if 1), bias a plain addition, residual a plain addition: the same
+ * operations, in the same order, as separate nodes would do, so fusing changes no bit. The residual may be C itself
+ * (same stride); nothing else may overlap C. */
 typedef enum math_activation { MATH_ACTIVATION_NONE = 0, MATH_ACTIVATION_GELU_ERF = 1 } math_activation;
 typedef struct math_epilogue {
     float scale; /* 0 means 1 */
@@ -38,7 +39,7 @@ typedef struct math_epilogue {
 /* The table that cpu_best_tier() picks. */
 typedef struct math_kernels {
     math_unary_fn exp, erf, tanh, sigmoid, log, sqrt, reciprocal, neg, abs;
-    math_unary_fn gelu_erf; /* 0.5 * x * (1 + erf(x / sqrt 2)): bit-equal to ((x / 1.41421354f -> erf) + 1) * x * 0.5 as torch exports it: x * (erf(x / c) + 1) * 0.5 */
+    math_unary_fn gelu_erf; /* (x * (erf(x / 1.41421354f) + 1)) * 0.5, bit for bit what torch's exported nodes give */
     math_binary_fn add, sub, mul, div, min, max;
     math_scalar_fn add_scalar, sub_scalar, rsub_scalar, mul_scalar, div_scalar, rdiv_scalar, min_scalar, max_scalar;
     float (*sum)(const float *x, size_t n);
@@ -46,7 +47,8 @@ typedef struct math_kernels {
     float (*maximum)(const float *x, size_t n);      /* NaN if any is NaN; -inf for n = 0 */
     /* y = softmax(x) over n: m = max, e = exp(x - m), e / sum(e). y may be x. */
     void (*softmax)(const float *x, float *y, size_t n);
-    /* y = (x - mean) / sqrt(var + epsilon) * gamma + beta over n; mean and var by `sum` order, var of (x - mean); beta may be NULL. */
+    /* y = (x - mean) / sqrt(var + epsilon) * gamma + beta over n; mean and var by `sum` order, var of (x - mean); beta
+     * may be NULL. */
     void (*layer_norm)(const float *x, const float *gamma, const float *beta, float epsilon, float *y, size_t n);
     /* GEMM, see math_gemm below. */
     size_t (*packed_bytes)(size_t k, size_t n);

@@ -16,7 +16,9 @@ typedef __mmask16 vm;
 static inline vm first_lanes(size_t n) { return (vm)((1u << n) - 1u); }
 static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
-static inline vf vf_load_part(const float *p, size_t n, vf fill) { return _mm512_mask_loadu_ps(fill, first_lanes(n), p); }
+static inline vf vf_load_part(const float *p, size_t n, vf fill) {
+    return _mm512_mask_loadu_ps(fill, first_lanes(n), p);
+}
 static inline void vf_store_part(float *p, size_t n, vf v) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
 static inline vf vf_set1(float x) { return _mm512_set1_ps(x); }
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }

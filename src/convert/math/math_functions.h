@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Functions of one vector, written in the verbs of a tier (see math_impl.h). Coefficients are minimax fits, rounded to float.
- * Largest errors over all floats, measured by tests/unit/test_math.c against long double:
+ * Functions of one vector, written in the verbs of a tier (see math_impl.h). Coefficients are minimax fits, rounded to
+ * float. Bounds on the error, checked on a million floats of all magnitudes by tests/unit/test_math.c against double:
  *
  *   exp      1 ulp, subnormal results included (they are rounded once more, from the exact power of two)
  *   erf      1e-7 absolute, 2 ulp; odd; exactly +-1 from |x| = 3.95 on
@@ -15,8 +15,9 @@
 
 ALWAYS_INLINE vf abs_of(vf x) { return vf_from_bits(vi_and(vf_bits(x), vi_set1(0x7fffffff))); }
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2, exp(r) = 1 + r + r^2 p(r). Adding 1.5 * 2^23 rounds to an integer and
- * leaves it in the low bits. 2^n is multiplied in two halves, so that n = 128 overflows and n < -126 rounds as it should. */
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2, exp(r) = 1 + r + r^2 p(r). Adding 1.5 * 2^23 rounds to an
+ * integer and leaves it in the low bits. 2^n is multiplied in two halves, so that n = 128 overflows and n < -126 rounds
+ * as it should. */
 ALWAYS_INLINE vf exp_of(vf x) {
     const vf magic = vf_set1(12582912.0f);
     const vf clamped = vf_max(vf_set1(-104.5f), vf_min(vf_set1(89.0f), x));
@@ -37,8 +38,8 @@ ALWAYS_INLINE vf with_sign_of(vf magnitude, vf x) { /* magnitude >= +0 */
     return vf_from_bits(vi_add(vf_bits(magnitude), vi_and(vf_bits(x), vi_set1(INT32_MIN))));
 }
 
-/* erf(a) = a + a p(a^2) up to 0.875, 1 - 2^q(a) above, a = |x|; the sign of x is put back at the end. 2^q = 2^n 2^r, |r| <= 1/2:
- * n, in the low bits of `shifted`, is added to the exponent of t(r) = 2^r. */
+/* erf(a) = a + a p(a^2) up to 0.875, 1 - 2^q(a) above, a = |x|; the sign of x is put back at the end. 2^q = 2^n 2^r,
+ * |r| <= 1/2: n, in the low bits of `shifted`, is added to the exponent of t(r) = 2^r. */
 ALWAYS_INLINE vf erf_of(vf x) {
     const vf a = vf_min(vf_set1(3.95f), abs_of(x)), z = a * a, magic = vf_set1(12582912.0f);
     vf p = vf_set1(-6.198775955e-04f), q = vf_set1(2.885507420e-04f), t = vf_set1(1.327643287e-03f), shifted, r, large;
@@ -61,7 +62,8 @@ ALWAYS_INLINE vf erf_of(vf x) {
     t = vf_fma(t, r, vf_set1(6.931469440e-01f));
     t = vf_fma(t, r, vf_set1(1.000000119e+00f));
     large = vf_set1(1.0f) - vf_from_bits(vi_add(vf_bits(t), vi_shl(vf_bits(shifted), 23)));
-    return with_sign_of(vf_select(vf_lt(vf_set1(0.875f), a), large, vf_fma(p, a, a)), x); /* NaN: the small branch keeps it */
+    /* A NaN takes the small branch, which keeps it. */
+    return with_sign_of(vf_select(vf_lt(vf_set1(0.875f), a), large, vf_fma(p, a, a)), x);
 }
 
 /* tanh(a) = a + a^3 p(a^2) below 0.625, 1 - 2 / (exp(2 a) + 1) above, a = |x|; the sign of x is put back at the end. */

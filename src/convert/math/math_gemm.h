@@ -58,8 +58,8 @@ static void gemm_pack(const float *b, size_t row_stride, size_t column_stride, s
 }
 
 /* out[r][v] = sum over k of a[r][k] * b[k][v]; rows and vectors are constants where this is inlined. */
-ALWAYS_INLINE void multiply(const float *a, size_t lda, const float *b, size_t k, float *out, size_t ld_out, const size_t rows,
-                            const size_t vectors) {
+ALWAYS_INLINE void multiply(const float *a, size_t lda, const float *b, size_t k, float *out, size_t ld_out,
+                            const size_t rows, const size_t vectors) {
     vf sums[GEMM_ROWS][GEMM_VECTORS];
     size_t i, r, v;
     UNROLL for (r = 0; r < rows; r++) {
@@ -80,9 +80,10 @@ ALWAYS_INLINE void multiply(const float *a, size_t lda, const float *b, size_t k
 
 /* One function a shape of tile: multiply_<rows>x<vectors>. */
 typedef void (*multiply_fn)(const float *a, size_t lda, const float *b, size_t k, float *out, size_t ld_out);
-#define DEFINE_TILE(rows, vectors)                                                                                      \
-    static void multiply_##rows##x##vectors(const float *a, size_t lda, const float *b, size_t k, float *out, size_t ld) { \
-        multiply(a, lda, b, k, out, ld, rows, vectors);                                                                 \
+#define DEFINE_TILE(rows, vectors)                                                                             \
+    static void multiply_##rows##x##vectors(const float *a, size_t lda, const float *b, size_t k, float *out,  \
+                                            size_t ld_out) {                                                   \
+        multiply(a, lda, b, k, out, ld_out, rows, vectors);                                                    \
     }
 #if GEMM_VECTORS == 2
 #define DEFINE_TILES(rows) DEFINE_TILE(rows, 1) DEFINE_TILE(rows, 2)
@@ -124,8 +125,8 @@ ALWAYS_INLINE vf finish(vf y, const math_epilogue *e, const float *residual_row,
 }
 
 /* Columns [j, j + columns) of rows [row, row + rows) of C from the raw sums of a tile. */
-static void finish_tile(const float *sums, size_t width, float *c, size_t ldc, const math_epilogue *e, size_t row, size_t rows,
-                        size_t j, size_t columns) {
+static void finish_tile(const float *sums, size_t width, float *c, size_t ldc, const math_epilogue *e, size_t row,
+                        size_t rows, size_t j, size_t columns) {
     size_t r, v;
     for (r = 0; r < rows; r++, sums += width) {
         const float *residual = e->residual != NULL ? e->residual + (row + r) * e->residual_stride : NULL;
@@ -137,7 +138,8 @@ static void finish_tile(const float *sums, size_t width, float *c, size_t ldc, c
     }
 }
 
-/* Rows of the next tile: a remainder is split in two near halves, as a tile of one or two rows keeps few chains busy. */
+/* Rows of the next tile: a remainder is split in two near halves, as a tile of one or two rows keeps few chains
+ * busy. */
 static size_t tile_rows(size_t rows_left) {
     if (rows_left >= 2 * GEMM_ROWS) return GEMM_ROWS;
     return rows_left > GEMM_ROWS ? (rows_left + 1) / 2 : rows_left;

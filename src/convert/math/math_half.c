@@ -37,7 +37,7 @@ uint16_t math_float_to_half(float f) {
     uint32_t half;
     if (magnitude > 0x7f800000u) half = 0x7e00u | (magnitude >> 13 & 0x3ffu);
     else if (magnitude >= 0x47800000u) half = 0x7c00u; /* 2^16 and more */
-    else if (magnitude >= 0x38800000u) half = shift_rounded(magnitude - (112u << 23), 13); /* may carry into infinity, rightly */
+    else if (magnitude >= 0x38800000u) half = shift_rounded(magnitude - (112u << 23), 13); /* may carry to infinity */
     else if (magnitude < 0x33000000u) half = 0; /* below 2^-25 */
     else half = shift_rounded((magnitude & 0x7fffffu) | 0x800000u, 126 - (magnitude >> 23));
     return (uint16_t)(sign | half);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Float arithmetic of the build-time half, written once: each tier's file defines a vector of VF_LANES floats and a few verbs
- * (vf_load, vf_fma, vf_select ...) and includes this file. + - * / are the vectors' own operators.
+ * Float arithmetic of the build-time half, written once: each tier's file defines a vector of VF_LANES floats and a few
+ * verbs (vf_load, vf_fma, vf_select ...) and includes this file. + - * / are the vectors' own operators.
  *
  *   math_functions.h  vector -> vector: exp, erf, tanh, log ...
  *   math_impl.h       loops over arrays: element-wise, reductions, softmax, layer norm; the tier's table
  *   math_gemm.h       packing and the matrix product
  *
- * The same bits in every tier: a lane does the same operations whatever its neighbours do, and a reduction has 16 partial
- * sums whatever VF_LANES is (lanes that a tail does not fill add +0, which changes no partial sum, as none is ever -0). */
+ * The same bits in every tier: a lane does the same operations whatever its neighbours do, and a reduction has 16
+ * partial sums whatever VF_LANES is (lanes that a tail does not fill add +0, which changes no partial sum, as none is
+ * ever -0). */
 #ifndef VF_LANES
 #error "math_impl.h is included by the tiers' files only."
 #endif
@@ -22,7 +23,7 @@
 
 #include "convert/math/math_functions.h"
 
-/* --- Element-wise --------------------------------------------------------------------------------------------------------- */
+/* --- Element-wise ------------------------------------------------------------------------------------------------- */
 /* `value` is an expression of vectors named by the parameters. A tail is filled with 1. */
 #define DEFINE_UNARY(name, value)                                                                   \
     static void name(const float *x, float *y, size_t n) {                                          \
@@ -94,7 +95,7 @@ DEFINE_SCALAR(map_rdiv_scalar, b / a)
 DEFINE_SCALAR(map_min_scalar, minimum_of(a, b))
 DEFINE_SCALAR(map_max_scalar, maximum_of(a, b))
 
-/* --- Reductions ------------------------------------------------------------------------------------------------------------ */
+/* --- Reductions --------------------------------------------------------------------------------------------------- */
 #define N_PARTIALS 16
 #define PARTIAL_VECTORS (N_PARTIALS / VF_LANES)
 
@@ -115,7 +116,8 @@ ALWAYS_INLINE vf step_maximum(vf p, vf x, vf unused) { /* a NaN stays: x > p is 
     return vf_select(vf_nan(x), x, vf_max(x, p));
 }
 
-/* The tree over 16 partials: ((p0+p8)+(p4+p12))+((p2+p10)+(p6+p14)), plus the same of the odd ones, with `step` for +. */
+/* The tree over 16 partials: ((p0+p8)+(p4+p12))+((p2+p10)+(p6+p14)), plus the same of the odd ones,
+ * with `step` for +. */
 ALWAYS_INLINE float math_sum_tree(vf *p, vf (*step)(vf p, vf x, vf unused)) {
     const vf zero = vf_set1(0.0f);
     size_t half, v;
@@ -135,8 +137,8 @@ ALWAYS_INLINE float math_sum_tree(vf *p, vf (*step)(vf p, vf x, vf unused)) {
     return vf_first(p[0]);
 }
 
-/* partial[i mod 16] = step(partial[i mod 16], x[i], extra) for i = 0, 1, ... n - 1. Lanes of a tail are filled with `fill`,
- * which must not change a partial. */
+/* partial[i mod 16] = step(partial[i mod 16], x[i], extra) for i = 0, 1, ... n - 1. Lanes of a tail are filled with
+ * `fill`, which must not change a partial. */
 ALWAYS_INLINE void reduce(vf *partials, const float *x, size_t n, vf fill, vf extra, vf (*step)(vf p, vf x, vf extra)) {
     size_t i = 0, v;
     for (; i + N_PARTIALS <= n; i += N_PARTIALS) {
@@ -184,8 +186,9 @@ static float reduce_maximum(const float *x, size_t n) {
     return math_sum_tree(p, step_maximum);
 }
 
-/* --- Softmax and layer norm --------------------------------------------------------------------------------------------------- */
-/* m = max x; e = exp(x - m); y = e / sum e, a division: the bits of ReduceMax, Sub, Exp, ReduceSum, Div as separate nodes. */
+/* --- Softmax and layer norm --------------------------------------------------------------------------------------- */
+/* m = max x; e = exp(x - m); y = e / sum e, a division: the bits of ReduceMax, Sub, Exp, ReduceSum, Div as separate
+ * nodes. */
 static void softmax(const float *x, float *y, size_t n) {
     const vf m = vf_set1(reduce_maximum(x, n)), lowest = vf_set1(-__builtin_inff());
     vf p[PARTIAL_VECTORS];
@@ -213,8 +216,8 @@ static void softmax(const float *x, float *y, size_t n) {
     map_div_scalar(y, math_sum_tree(p, step_sum), y, n);
 }
 
-/* mean = sum x / n; variance = sum (x - mean)^2 / n (fused multiply-adds); y = (x - mean) / sqrt(variance + epsilon) * gamma
- * + beta, with a division and separate roundings: the bits of Sub, Sqrt, Div, Mul, Add as separate nodes. */
+/* mean = sum x / n; variance = sum (x - mean)^2 / n (fused multiply-adds); y = (x - mean) / sqrt(variance + epsilon) *
+ * gamma + beta, with a division and separate roundings: the bits of Sub, Sqrt, Div, Mul, Add as separate nodes. */
 static void layer_norm(const float *x, const float *gamma, const float *beta, float epsilon, float *y, size_t n) {
     const float mean = reduce_sum(x, n) / (float)n;
     const float deviation = __builtin_sqrtf(reduce_variance(x, n, mean) / (float)n + epsilon);

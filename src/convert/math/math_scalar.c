@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Float arithmetic, the scalar tier: plain C, the truth that the other tiers are compared with. In: floats. Out: floats. */
+ * Float arithmetic, the scalar tier: plain C, the truth that the other tiers are compared with. In: floats. Out:
+ * floats. */
 #include "convert/math/math_tiers.h"
 
 #include <string.h>
@@ -45,8 +46,8 @@ static inline vi vi_and(vi a, vi b) { return a & b; }
 #define vi_shl(a, n) ((vi)((uint32_t)(a) << (n)))
 #define vi_sar(a, n) ((a) >> (n)) /* arithmetic: every compiler that this builds with does so */
 
-/* fma(a, b, c) with one rounding. Without the instruction: the product is exact in double, the sum is rounded to odd, which
- * the rounding to float (28 bits shorter) turns into the correctly rounded result [Boldo and Melquiond 2008]. */
+/* fma(a, b, c) with one rounding. Without the instruction: the product is exact in double, the sum is rounded to odd,
+ * which the rounding to float (28 bits shorter) turns into the correctly rounded result [Boldo and Melquiond 2008]. */
 static inline vf vf_fma(vf a, vf b, vf c) {
 #if defined(__FMA__) || defined(__aarch64__)
     return __builtin_fmaf(a, b, c);
