@@ -76,8 +76,8 @@ void cli_buffer_ids(cli_buffer *b, const int32_t *ids, size_t n) {
 /* 10^0 to 10^15: exact in float64. */
 static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-/* Is m / 10^scale, as a float, x? The quotient is rounded twice, to float64 and to float32; -1 where it lies so near the middle
- * of two floats that the first rounding may have decided the second. */
+/* Is m / 10^scale, as a float, x? The quotient is rounded twice, to float64 and to float32; -1 where it lies so near
+ * the middle of two floats that the first rounding may have decided the second. */
 static int reads_back(uint32_t m, int scale, float x) {
     const double quotient = (double)m / powers[scale];
     uint64_t bits;
@@ -87,10 +87,12 @@ static int reads_back(uint32_t m, int scale, float x) {
     return (float)quotient == x;
 }
 
-/* x in [1e-5, 1e7): finds the integer m of fewest digits, and the scale, with x = m / 10^scale. Returns 0 if it cannot be sure. */
+/* x in [1e-5, 1e7): finds the integer m of fewest digits, and the scale, with x = m / 10^scale. Returns 0 if it cannot
+ * be sure. */
 static int shortest(float x, uint32_t *best, int *best_scale) {
     int exponent = -5, digits; /* 10^exponent <= x < 10^(exponent + 1) */
-    while (exponent < 7 && (double)x >= (exponent + 1 < 0 ? 1 / powers[-exponent - 1] : powers[exponent + 1])) exponent++;
+    while (exponent < 7 && (double)x >= (exponent + 1 < 0 ? 1 / powers[-exponent - 1] : powers[exponent + 1]))
+        exponent++;
     *best = 0;
     *best_scale = 0;
     for (digits = 9; digits >= 1; digits--) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow embed: texts -> vectors, as JSON lines or .npy. Streams: a block of texts is in memory, never the whole input. */
+ * minnow embed: texts -> vectors, as JSON lines or .npy. A block of texts is in memory, never the whole input. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +61,14 @@ typedef struct embed {
 
 /* --- Options ------------------------------------------------------------------------------------------------ */
 
-enum { OPTION_JSONL = CLI_OPTION_OWN, OPTION_NPY, OPTION_NO_NORMALIZE, OPTION_TOKENS, OPTION_PRECISION, OPTION_DIMENSIONS };
+enum {
+    OPTION_JSONL = CLI_OPTION_OWN,
+    OPTION_NPY,
+    OPTION_NO_NORMALIZE,
+    OPTION_TOKENS,
+    OPTION_PRECISION,
+    OPTION_DIMENSIONS
+};
 
 static const struct option options[] = {CLI_MODEL_LONG_OPTIONS,
                                         {"jsonl", no_argument, NULL, OPTION_JSONL},
@@ -92,7 +99,8 @@ static int take_option(embed *e, int code) {
 static int check_together(const embed *e) {
     if (e->tokens && e->npy != NULL) return cli_usage_error(COMMAND, "--tokens gives no matrix of one shape for --npy");
     if (e->tokens && e->precision != CLI_FLOAT32) return cli_usage_error(COMMAND, "--tokens gives float32 only");
-    if (e->tokens && e->model.pooling != MINNOW_POOLING_DEFAULT) return cli_usage_error(COMMAND, "--tokens does not pool");
+    if (e->tokens && e->model.pooling != MINNOW_POOLING_DEFAULT)
+        return cli_usage_error(COMMAND, "--tokens does not pool");
     if (e->precision == CLI_INT8 && e->model.no_normalize)
         return cli_usage_error(COMMAND, "--precision int8 is for normalized vectors, whose numbers are at most 1");
     return CLI_OK;
@@ -108,13 +116,15 @@ static minnow_status finish_json(cli_item *item, minnow_error *error) {
 }
 
 /* Runs on any thread. */
-static minnow_status encode_item(void *user, cli_encoder *encoder, minnow_context *context, size_t i, minnow_error *error) {
+static minnow_status encode_item(void *user, cli_encoder *encoder, minnow_context *context, size_t i,
+                                 minnow_error *error) {
     const embed *e = user;
     cli_item *item = &encoder->items[i];
     float *vector = encoder->vectors + i * encoder->dimensions;
     if (os_interrupted()) return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
     TRY(cli_encode_vector(NULL, encoder, context, i, error));
-    if (e->dimensions < encoder->dimensions && !e->model.no_normalize) TRY(cli_renormalize(vector, e->dimensions, error));
+    if (e->dimensions < encoder->dimensions && !e->model.no_normalize)
+        TRY(cli_renormalize(vector, e->dimensions, error));
     if (e->npy != NULL) {
         if (e->precision != CLI_FLOAT32) cli_quantize(e->precision, vector, e->dimensions, vector);
         return MINNOW_OK;
@@ -157,7 +167,8 @@ static minnow_status encode_item_tokens(void *user, cli_encoder *encoder, minnow
     if (status == MINNOW_OK)
         status = minnow_tokenize(encoder->model, text, item->bytes, encoder->max_tokens, ids, n, &n, NULL, error);
     if (status == MINNOW_OK)
-        status = minnow_encode_tokens(context, text, item->bytes, vectors, n * encoder->dimensions, &item->encoding, error);
+        status = minnow_encode_tokens(context, text, item->bytes, vectors, n * encoder->dimensions, &item->encoding,
+                                      error);
     if (status == MINNOW_OK) {
         format_tokens(e, ids, vectors, item);
         status = finish_json(item, error);

@@ -27,6 +27,7 @@ static const char help[] =
     "      --json             {\"outputs\": {NAME: {\"shape\", \"dtype\", \"data\"}}}, data flat\n"
     "      --npy DIR          write each output as DIR/NAME.npy\n"
     "      --threads N        default: one a processor; results do not depend on it\n"
+    "      --work-limit N     give up after N multiply-adds (default: 2^42, minutes)\n"
     "      --external-data    allow tensors in other files beneath the model's folder\n"
     "  -h, --help             this text\n"
     "\n"
@@ -40,13 +41,14 @@ static const char help[] =
     "\n"
     "Exit codes: 0 ok, 2 wrong usage, 3 file not readable, 4 malformed, 5 unsupported, 6 out of memory.\n";
 
-enum { OPTION_INPUTS = 256, OPTION_OUTPUT, OPTION_JSON, OPTION_NPY, OPTION_THREADS, OPTION_EXTERNAL };
+enum { OPTION_INPUTS = 256, OPTION_OUTPUT, OPTION_JSON, OPTION_NPY, OPTION_THREADS, OPTION_WORK, OPTION_EXTERNAL };
 
 static const struct option options[] = {{"inputs", required_argument, NULL, OPTION_INPUTS},
                                         {"output", required_argument, NULL, OPTION_OUTPUT},
                                         {"json", no_argument, NULL, OPTION_JSON},
                                         {"npy", required_argument, NULL, OPTION_NPY},
                                         {"threads", required_argument, NULL, OPTION_THREADS},
+                                        {"work-limit", required_argument, NULL, OPTION_WORK},
                                         {"external-data", no_argument, NULL, OPTION_EXTERNAL},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
@@ -54,7 +56,7 @@ static const struct option options[] = {{"inputs", required_argument, NULL, OPTI
 typedef struct settings {
     const char *model, *inputs, *npy;
     const char **names; /* --output */
-    size_t n_names, n_threads;
+    size_t n_names, n_threads, work_limit;
     int json, external_data;
 } settings;
 
@@ -98,11 +100,13 @@ static minnow_status prepare(session *r, const settings *s, minnow_error *error)
     r->inputs = arena_array(&r->memory, r->g->n_inputs, sizeof *r->inputs);
     r->outputs = arena_array(&r->memory, r->g->n_outputs, sizeof *r->outputs);
     r->wanted = arena_array(&r->memory, r->g->n_outputs, 1);
-    if (r->inputs == NULL || r->outputs == NULL || r->wanted == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    if (r->inputs == NULL || r->outputs == NULL || r->wanted == NULL)
+        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     TRY(choose_outputs(r, s, error));
     TRY(run_read_inputs(r->g, s->inputs, &r->memory, r->inputs, error));
     TRY(thread_pool_create(&r->pool, s->n_threads, error));
-    status = interpreter_create(&r->in, r->g, &(interpreter_options){.pool = r->pool}, error);
+    status = interpreter_create(&r->in, r->g, &(interpreter_options){.pool = r->pool, .work_limit = s->work_limit},
+                                error);
     return status == MINNOW_OK ? MINNOW_OK : error_prefix(error, status, "%s", s->model);
 }
 
@@ -139,6 +143,9 @@ static int read_options(int argc, char **argv, settings *s) {
         case OPTION_THREADS:
             if (cli_parse_size(optarg, 1, 1024, &s->n_threads)) break;
             return cli_usage_error(COMMAND, "--threads: '%.100s' is not a whole number from 1 to 1024", optarg);
+        case OPTION_WORK:
+            if (cli_parse_size(optarg, 1, SIZE_MAX, &s->work_limit)) break;
+            return cli_usage_error(COMMAND, "--work-limit: '%.100s' is not a whole number from 1", optarg);
         case 'h': fputs(help, stdout); return -1;
         default: return cli_option_error(COMMAND, code, argv, options);
         }

@@ -69,7 +69,8 @@ static minnow_status add_pair(cli_encoder *e, const cli_text *line, uint64_t num
     const char *tab = memchr(line->data, '\t', line->bytes);
     const size_t bytes = tab != NULL ? (size_t)(tab - line->data) : 0;
     if (tab == NULL || memchr(tab + 1, '\t', line->bytes - bytes - 1) != NULL)
-        return error_set(error, MINNOW_ERROR_FORMAT, "standard input: line %llu: two texts separated by one tab expected",
+        return error_set(error, MINNOW_ERROR_FORMAT,
+                         "standard input: line %llu: two texts separated by one tab expected",
                          (unsigned long long)number);
     TRY(cli_encoder_add(e, line->data, bytes, full, error));
     return cli_encoder_add(e, tab + 1, line->bytes - bytes - 1, full, error);

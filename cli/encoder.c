@@ -25,7 +25,8 @@ static minnow_status open_model(cli_encoder *e, minnow_error *error) {
         path = found = cli_find_model(error);
         if (found == NULL) return error->status;
     }
-    if (!file_exists(path) && !file_is_directory(path)) return error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path);
+    if (!file_exists(path) && !file_is_directory(path))
+        return error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path);
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.tokenizer_path = e->options.tokenizer;
@@ -34,7 +35,8 @@ static minnow_status open_model(cli_encoder *e, minnow_error *error) {
     return status;
 }
 
-minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items, minnow_error *error) {
+minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items,
+                               minnow_error *error) {
     minnow_status status = MINNOW_OK;
     memset(e, 0, sizeof *e);
     e->options = *options;
@@ -178,8 +180,8 @@ minnow_status cli_encoder_run(cli_encoder *e, cli_encode_fn encode, void *user, 
 minnow_status cli_encode_vector(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error) {
     cli_item *it = &e->items[item];
     (void)user;
-    return minnow_encode(context, cli_encoder_text(e, item), it->bytes, e->vectors + item * e->dimensions, e->dimensions,
-                         &it->encoding, error);
+    return minnow_encode(context, cli_encoder_text(e, item), it->bytes, e->vectors + item * e->dimensions,
+                         e->dimensions, &it->encoding, error);
 }
 
 const char *cli_encoder_text(const cli_encoder *e, size_t item) {

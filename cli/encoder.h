@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Many texts -> vectors, on all threads, in order. Texts are gathered into a block; the block is encoded; results are taken in order.
+ * Many texts -> vectors, on all threads, in order. Texts are gathered into a block, and the block is encoded.
  *
- *   many texts in a block: a context a thread, each thread takes the next text        (no waiting for each other inside a layer)
- *   few:                   one context with all threads, text by text
+ *   many texts in a block: a context a thread, each thread takes the next text; nobody waits inside a layer
+ *   few texts:             one context with all threads, text by text
  *
  * Both give the same bytes. Contexts are created when first needed. */
 #ifndef MINNOW_CLI_ENCODER_H
@@ -43,16 +43,19 @@ typedef struct cli_encoder {
 } cli_encoder;
 
 /* Opens the model; `block_items` is how many texts a block holds for each thread. */
-minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items, minnow_error *error);
+minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items,
+                               minnow_error *error);
 void cli_encoder_close(cli_encoder *e);
 
-/* Copies a text into the block. *full says that it is time to run it: it holds as many texts, or as many bytes, as it should. */
+/* Copies a text into the block. *full says that it is time to run it: it holds as many texts, or as many bytes, as it
+ * should. */
 minnow_status cli_encoder_add(cli_encoder *e, const char *text, size_t bytes, int *full, minnow_error *error);
 
 const char *cli_encoder_text(const cli_encoder *e, size_t item);
 
 /* Encodes one item with a context; called on any thread, for items in any order. */
-typedef minnow_status (*cli_encode_fn)(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error);
+typedef minnow_status (*cli_encode_fn)(void *user, cli_encoder *e, minnow_context *context, size_t item,
+                                       minnow_error *error);
 /* Runs `encode` over the block's items. The error is that of the first item, in order, that failed. */
 minnow_status cli_encoder_run(cli_encoder *e, cli_encode_fn encode, void *user, minnow_error *error);
 /* Empties the block. */

@@ -54,7 +54,8 @@ static minnow_status make_room(cli_input *in, minnow_error *error) {
                          (unsigned long long)in->line);
     grown = realloc(in->buffer, in->capacity * 2);
     if (grown == NULL)
-        return error_set(error, MINNOW_ERROR_MEMORY, "standard input: line %llu: out of memory", (unsigned long long)in->line);
+        return error_set(error, MINNOW_ERROR_MEMORY, "standard input: line %llu: out of memory",
+                         (unsigned long long)in->line);
     in->buffer = grown;
     in->capacity *= 2;
     return MINNOW_OK;
@@ -114,6 +115,7 @@ static yyjson_val *find_text(yyjson_val *object, const char **reason) {
 }
 
 static minnow_status parse_line(cli_input *in, cli_text *text, minnow_error *error) {
+    const minnow_status memory = MINNOW_ERROR_MEMORY;
     const char *reason = "neither a string nor an object";
     yyjson_read_err fault;
     yyjson_alc pool;
@@ -123,15 +125,17 @@ static minnow_status parse_line(cli_input *in, cli_text *text, minnow_error *err
     /* A pool that is too small only costs a second try, from the heap. */
     if (text->bytes < POOL_BYTES / 32 && yyjson_alc_pool_init(&pool, in->pool, POOL_BYTES))
         in->document = yyjson_read_opts((char *)(uintptr_t)text->data, text->bytes, 0, &pool, &fault);
-    if (in->document == NULL) in->document = yyjson_read_opts((char *)(uintptr_t)text->data, text->bytes, 0, NULL, &fault);
     if (in->document == NULL)
-        return error_set(error, fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? MINNOW_ERROR_MEMORY : MINNOW_ERROR_FORMAT,
-                         "standard input: line %llu column %zu: not JSON: %s", (unsigned long long)in->line, fault.pos + 1,
-                         fault.msg);
+        in->document = yyjson_read_opts((char *)(uintptr_t)text->data, text->bytes, 0, NULL, &fault);
+    if (in->document == NULL)
+        return error_set(error, fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? memory : MINNOW_ERROR_FORMAT,
+                         "standard input: line %llu column %zu: not JSON: %s", (unsigned long long)in->line,
+                         fault.pos + 1, fault.msg);
     value = yyjson_doc_get_root(in->document);
     if (yyjson_is_obj(value)) value = find_text(value, &reason);
     if (!yyjson_is_str(value))
-        return error_set(error, MINNOW_ERROR_FORMAT, "standard input: line %llu: %s", (unsigned long long)in->line, reason);
+        return error_set(error, MINNOW_ERROR_FORMAT, "standard input: line %llu: %s", (unsigned long long)in->line,
+                         reason);
     text->data = yyjson_get_str(value);
     text->bytes = yyjson_get_len(value);
     return MINNOW_OK;

@@ -2,7 +2,8 @@
  *
  * Texts from standard input, one at a time, in memory that the longest line bounds.
  *
- *   lines   every line is a text, whatever bytes it has; "\n" or "\r\n" ends it, the last one may lack it; an empty line is an empty text
+ *   lines   every line is a text, whatever bytes it has, an empty line an empty one; "\n" or "\r\n" ends it, and may be
+ *           missing from the last
  *   JSONL   every line is a JSON string, or an object with a string "text"; blank lines are skipped
  */
 #ifndef MINNOW_CLI_INPUT_H

@@ -82,7 +82,8 @@ static void tell_where(char *const *places, size_t n, minnow_error *error) {
     for (i = 0; i < n && used + strlen(places[i]) + 3 < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? ", " : "", places[i]);
     error_set(error, MINNOW_ERROR_IO,
-              "no model found in %s; name one with --model or $MINNOW_MODEL, or run 'make model' in the checkout", text);
+              "no model found in %s; name one with --model or $MINNOW_MODEL, or run 'make model' in the checkout",
+              text);
 }
 
 char *cli_find_model(minnow_error *error) {
@@ -122,7 +123,8 @@ char *cli_find_tokenizer(const char *model, minnow_error *error) {
         return NULL;
     }
     folder = file_is_directory(model) ? path_join("", model) : path_folder(model);
-    if (folder != NULL && !has_tokenizer(folder) && strcmp(path_name(folder), "onnx") == 0) folder = folder_free(folder);
+    if (folder != NULL && !has_tokenizer(folder) && strcmp(path_name(folder), "onnx") == 0)
+        folder = folder_free(folder);
     if (folder == NULL) {
         error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     } else if (!has_tokenizer(folder)) {

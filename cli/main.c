@@ -88,7 +88,8 @@ static int force_tier(void) {
     if (name == NULL || *name == '\0') return CLI_OK;
     tier = cpu_tier_from_name(name);
     if (tier >= 0 && cpu_force_tier((cpu_tier)tier)) return CLI_OK;
-    if (tier < 0) error_set(&error, MINNOW_ERROR_ARGUMENT, "MINNOW_ISA: '%.100s' is not scalar, avx2, avx512 or neon", name);
+    if (tier < 0)
+        error_set(&error, MINNOW_ERROR_ARGUMENT, "MINNOW_ISA: '%.100s' is not scalar, avx2, avx512 or neon", name);
     else error_set(&error, MINNOW_ERROR_ARGUMENT, "MINNOW_ISA: this machine does not have %s", name);
     return cli_error(&error);
 }

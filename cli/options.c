@@ -23,7 +23,8 @@ static size_t edit_distance(const char *a, const char *b) {
         now[0] = i;
         for (j = 1; j <= n; j++) {
             now[j] = smallest(smallest(previous[j], now[j - 1]) + 1, previous[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = smallest(now[j], before[j - 2] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = smallest(now[j], before[j - 2] + 1);
         }
         before = previous;
         previous = now;
@@ -79,10 +80,12 @@ static int long_option_error(const char *command, const char *argument, const st
 int cli_option_error(const char *command, int result, char *const *argv, const struct option *options) {
     const char *argument = argv[optind - 1];
     if (result == ':') {
-        if (strncmp(argument, "--", 2) == 0) return cli_usage_error(command, "option '--%s' needs a value", option_name(options, optopt));
+        if (strncmp(argument, "--", 2) == 0)
+            return cli_usage_error(command, "option '--%s' needs a value", option_name(options, optopt));
         return cli_usage_error(command, "option '-%c' needs a value", optopt);
     }
-    if (strncmp(argument, "--", 2) == 0 && argument[2] != '\0') return long_option_error(command, argument + 2, options);
+    if (strncmp(argument, "--", 2) == 0 && argument[2] != '\0')
+        return long_option_error(command, argument + 2, options);
     return cli_usage_error(command, "unknown option '-%c'; put '--' before a text that begins with '-'", optopt);
 }
 

@@ -8,7 +8,8 @@
 
 #include "minnow.h"
 
-/* After getopt_long (with a leading ':' in its short options, opterr 0) gave '?' or ':': prints what is wrong, gives CLI_USAGE. */
+/* After getopt_long (with a leading ':' in its short options, opterr 0) gave '?' or ':': prints what is wrong, gives
+ * CLI_USAGE. */
 int cli_option_error(const char *command, int result, char *const *argv, const struct option *options);
 
 /* The candidate that `word` is probably a misspelling of, or NULL. */
@@ -22,12 +23,21 @@ typedef struct cli_model_options {
     int no_normalize;
 } cli_model_options;
 
-enum { CLI_OPTION_MODEL = 1000, CLI_OPTION_TOKENIZER, CLI_OPTION_THREADS, CLI_OPTION_MAX_TOKENS, CLI_OPTION_POOL, CLI_OPTION_OWN };
+enum {
+    CLI_OPTION_MODEL = 1000,
+    CLI_OPTION_TOKENIZER,
+    CLI_OPTION_THREADS,
+    CLI_OPTION_MAX_TOKENS,
+    CLI_OPTION_POOL,
+    CLI_OPTION_OWN
+};
 /* Entries for a table of long options; a command's own codes begin at CLI_OPTION_OWN. */
-#define CLI_MODEL_LONG_OPTIONS                                                                                      \
-    {"model", required_argument, NULL, CLI_OPTION_MODEL}, {"tokenizer", required_argument, NULL, CLI_OPTION_TOKENIZER}, \
-        {"threads", required_argument, NULL, CLI_OPTION_THREADS},                                                   \
-        {"max-tokens", required_argument, NULL, CLI_OPTION_MAX_TOKENS}, {"pool", required_argument, NULL, CLI_OPTION_POOL}
+#define CLI_MODEL_LONG_OPTIONS                                          \
+    {"model", required_argument, NULL, CLI_OPTION_MODEL},               \
+        {"tokenizer", required_argument, NULL, CLI_OPTION_TOKENIZER},   \
+        {"threads", required_argument, NULL, CLI_OPTION_THREADS},       \
+        {"max-tokens", required_argument, NULL, CLI_OPTION_MAX_TOKENS}, \
+        {"pool", required_argument, NULL, CLI_OPTION_POOL}
 /* Takes one of them. CLI_OK, or CLI_USAGE with a message. */
 int cli_take_model_option(const char *command, int code, const char *value, cli_model_options *out);
 

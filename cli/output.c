@@ -89,9 +89,11 @@ int cli_parse_size(const char *text, size_t low, size_t high, size_t *out) {
 
 /* --- Text --------------------------------------------------------------------------------------------------- */
 
-/* Characters that JSON must escape, those that a terminal acts on, and those that some readers take for the end of a line. */
+/* Characters that JSON must escape, those that a terminal acts on, and those that some readers take for the end of a
+ * line. */
 static int json_escapes(uint32_t c) {
-    return c < 0x20 || c == '"' || c == '\\' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || utf8_is_bidi_control(c);
+    return c < 0x20 || c == '"' || c == '\\' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 ||
+           utf8_is_bidi_control(c);
 }
 
 /* Writes the JSON form of the character at p into out [8]; gives its length and how many bytes of p it stands for. */

@@ -22,7 +22,9 @@ dtype cli_precision_dtype(cli_precision p) {
     return p == CLI_FLOAT32 ? DTYPE_FLOAT32 : p == CLI_UBINARY ? DTYPE_UINT8 : DTYPE_INT8;
 }
 
-size_t cli_precision_elements(cli_precision p, size_t n) { return p == CLI_BINARY || p == CLI_UBINARY ? (n + 7) / 8 : n; }
+size_t cli_precision_elements(cli_precision p, size_t n) {
+    return p == CLI_BINARY || p == CLI_UBINARY ? (n + 7) / 8 : n;
+}
 
 minnow_status cli_renormalize(float *v, size_t n, minnow_error *error) {
     double *wide = malloc(n * sizeof *wide);

@@ -40,8 +40,8 @@ static void draw(const cli_progress *p, double elapsed) {
                         (unsigned long long)done, (unsigned long long)p->total, p->unit, rate, time);
     } else {
         format_duration(time, sizeof time, elapsed);
-        used = snprintf(line, sizeof line, "%.12s %llu %.8s  %.1f/s  %s", p->label, (unsigned long long)p->done, p->unit, rate,
-                        time);
+        used = snprintf(line, sizeof line, "%.12s %llu %.8s  %.1f/s  %s", p->label, (unsigned long long)p->done,
+                        p->unit, rate, time);
     }
     if (used > 79) line[79] = '\0';
     fprintf(stderr, "\r%s\033[K", line);

@@ -80,7 +80,8 @@ static minnow_status store_integer(nested *to, yyjson_val *v, minnow_error *erro
 
 static minnow_status store(nested *to, yyjson_val *v, minnow_error *error) {
     const dtype type = to->t->type;
-    if (!yyjson_is_num(v) && !yyjson_is_bool(v)) return error_set(error, MINNOW_ERROR_FORMAT, "element %zu is no number", to->n);
+    if (!yyjson_is_num(v) && !yyjson_is_bool(v))
+        return error_set(error, MINNOW_ERROR_FORMAT, "element %zu is no number", to->n);
     if (to->n == to->capacity) return error_set(error, MINNOW_ERROR_FORMAT, "arrays of different lengths");
     if (lanes_is_integer(type)) {
         TRY(store_integer(to, v, error));
@@ -100,7 +101,8 @@ static minnow_status fill(nested *to, yyjson_val *v, int depth, minnow_error *er
         return store(to, v, error);
     }
     if (depth == to->t->rank) return error_set(error, MINNOW_ERROR_FORMAT, "arrays of different depths");
-    if ((int64_t)yyjson_arr_size(v) != to->t->dims[depth]) return error_set(error, MINNOW_ERROR_FORMAT, "arrays of different lengths");
+    if ((int64_t)yyjson_arr_size(v) != to->t->dims[depth])
+        return error_set(error, MINNOW_ERROR_FORMAT, "arrays of different lengths");
     yyjson_arr_foreach(v, i, max, item) TRY(fill(to, item, depth + 1, error));
     return MINNOW_OK;
 }
@@ -132,13 +134,15 @@ static minnow_status refuse_unknown(const graph *g, yyjson_val *root, minnow_err
     yyjson_obj_foreach(root, i, max, key, value) {
         size_t k = 0;
         while (k < g->n_inputs && strcmp(g->values[g->inputs[k]].name, yyjson_get_str(key)) != 0) k++;
-        if (k == g->n_inputs) return error_set(error, MINNOW_ERROR_ARGUMENT, "the model has no input '%s'", yyjson_get_str(key));
+        if (k == g->n_inputs)
+            return error_set(error, MINNOW_ERROR_ARGUMENT, "the model has no input '%s'", yyjson_get_str(key));
     }
     return MINNOW_OK;
 }
 
 static minnow_status read_object(const graph *g, yyjson_val *root, arena *memory, tensor *inputs, minnow_error *error) {
-    if (!yyjson_is_obj(root)) return error_set(error, MINNOW_ERROR_FORMAT, "an object of arrays by input name expected");
+    if (!yyjson_is_obj(root))
+        return error_set(error, MINNOW_ERROR_FORMAT, "an object of arrays by input name expected");
     TRY(refuse_unknown(g, root, error));
     for (size_t i = 0; i < g->n_inputs; i++) {
         const graph_value *declared = &g->values[g->inputs[i]];
@@ -161,7 +165,8 @@ static minnow_status read_json(const graph *g, const char *path, arena *memory, 
 
 /* --- .npy ---------------------------------------------------------------------------------------------------- */
 
-static minnow_status read_npy(const graph_value *declared, const char *folder, arena *memory, tensor *t, minnow_error *error) {
+static minnow_status read_npy(const graph_value *declared, const char *folder, arena *memory, tensor *t,
+                              minnow_error *error) {
     char *path = run_npy_path(folder, declared->name);
     file_map map = {0};
     minnow_status status;

@@ -111,7 +111,8 @@ static minnow_status check_paths(const graph *g, const uint8_t *wanted, size_t o
     return MINNOW_OK;
 }
 
-minnow_status run_write_npy(const graph *g, const tensor *outputs, const uint8_t *wanted, const char *folder, minnow_error *error) {
+minnow_status run_write_npy(const graph *g, const tensor *outputs, const uint8_t *wanted, const char *folder,
+                            minnow_error *error) {
     TRY(file_make_directory(folder, error));
     for (size_t o = 0; o < g->n_outputs; o++) {
         char *path;

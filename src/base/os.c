@@ -99,7 +99,8 @@ void os_prepare_streams(void) {
     int descriptor;
     for (descriptor = 0; descriptor <= 2; descriptor++) {
         if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
-        /* open gives the lowest free number, which is this one. The wrong direction makes every use fail, as on a closed one. */
+        /* open gives the lowest free number, which is this one. The wrong direction makes every use fail, as on a
+         * closed one. */
         if (open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) < 0) return;
     }
 }
