@@ -1,11 +1,33 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
-# Benchmarks; each prints JSON lines.
-BENCH_LIBRARY := $(BUILD)/libminnow.a
-$(BUILD)/bench/%$(EXE): $(BUILD)/obj/bench/%.o $(BENCH_LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+# Benchmarks. JSON lines go to stdout and to bench/results/, a table to stderr. Peers are measured in the same run, one thread each side,
+# from a virtual environment that is made once; BENCH_PYTHON=python3 takes an installed one (bench/requirements.txt) instead.
+ifndef BENCH_PYTHON
+BENCH_PYTHON := $(BUILD)/bench-peers/bin/python
+BENCH_PEERS := $(BUILD)/bench-peers/ready
+endif
+BENCH_MODEL ?= models/all-MiniLM-L6-v2
+BENCH_ONNX ?= $(BUILD)/bench/model.onnx
+BENCH_TOKENIZER ?= $(BENCH_MODEL)/tokenizer.json
 
-.PHONY: bench bench-math
-bench: bench-math ## all benchmarks (each bench-*.mk adds its own)
+$(BUILD)/bench-peers/ready: bench/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+$(BUILD)/bench/%$(EXE): $(BUILD)/obj/bench/%.o $(BUILD)/libminnow.a
+	@mkdir -p $(@D)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
+$(BUILD)/bench/model.onnx: $(BUILD)/minnow$(EXE) $(wildcard $(BENCH_MODEL)/model.safetensors)
+	@mkdir -p $(@D)
+	$< export $(BENCH_MODEL) -o $@
+
+.PHONY: bench bench-math bench-fp32 bench-tokenizer
+bench: bench-fp32 bench-tokenizer bench-math ## all benchmarks below (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
-	@$(RUNNER) $< $(TIER)
+	@mkdir -p bench/results
+	@$(RUNNER) $< $(TIER) | tee bench/results/math.jsonl
+bench-fp32: $(BUILD)/bench/bench_fp32$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## FP32 encoder against onnxruntime (BENCH_MODEL=DIR)
+	@mkdir -p bench/results
+	@$(BENCH_PYTHON) bench/bench_fp32.py $< $(BENCH_ONNX) | tee bench/results/fp32.jsonl
+bench-tokenizer: $(BUILD)/bench/bench_tokenizer$(EXE) $(BENCH_PEERS) ## tokenizer against Hugging Face's (BENCH_TOKENIZER=FILE)
+	@mkdir -p bench/results
+	@$(BENCH_PYTHON) bench/bench_tokenizer.py --program $< --tokenizer $(BENCH_TOKENIZER) | tee bench/results/tokenizer.jsonl
