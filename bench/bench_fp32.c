@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Times the interpreter inside one process, for bench_fp32.py, which times onnxruntime between its rounds.
  *
- * bench_fp32 MODEL.onnx; then lines "TOKENS RUNS" on stdin, each answered by the milliseconds of each run, one line. The inputs are
- * the integer inputs of an encoder, [1, TOKENS]: ids (i * 7919 + 11) % 1000 + 999 for the first, ones for a mask, zeros else. */
+ * bench_fp32 MODEL.onnx; then lines "TOKENS RUNS" on stdin, each answered by the milliseconds of each run, one line.
+ * The inputs are the integer inputs of an encoder, [1, TOKENS]: ids (i * 7919 + 11) % 1000 + 999 for the first, ones
+ * for a mask, zeros else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static void fill_inputs(const graph *g, size_t n_tokens, tensor *inputs) {
     for (size_t k = 0; k < g->n_inputs; k++) {
         const char *name = g->values[g->inputs[k]].name;
         for (size_t i = 0; i < n_tokens; i++)
-            data[k][i] = strstr(name, "mask") ? 1 : strstr(name, "input_ids") ? (int64_t)(i * 7919 + 11) % 1000 + 999 : 0;
+            data[k][i] = strstr(name, "mask") ? 1 : strstr(name, "input_ids") ? (int64_t)(i * 7919 + 11) % 1000 + 999
+                : 0;
         inputs[k] = (tensor){.type = DTYPE_INT64, .rank = 2, .dims = {1, (int64_t)n_tokens}, .data = data[k]};
     }
 }
@@ -58,7 +60,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_fp32: %zu inputs and %zu outputs\n", g->n_inputs, g->n_outputs);
         code = 1;
     }
-    while (code == 0 && scanf("%zu %zu", &n_tokens, &n_runs) == 2) code = n_tokens > MAX_TOKENS || answer(in, g, n_tokens, n_runs);
+    while (code == 0 && scanf("%zu %zu", &n_tokens, &n_runs) == 2)
+        code = n_tokens > MAX_TOKENS || answer(in, g, n_tokens, n_runs);
     interpreter_close(&in);
     graph_close(&g);
     return code;

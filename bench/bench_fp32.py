@@ -4,8 +4,9 @@
 
 usage: bench_fp32.py BENCH_FP32 MODEL.onnx [--rounds N] [--tokens 8,16,...]
 
-Each round times a few runs of one side, then of the other; what is printed is the median over all runs of all rounds. JSON lines
-{"bench":"fp32","tokens":..,"minnow_ms":..,"onnxruntime_ms":..,"ratio":..} on stdout, a table on stderr. Needs numpy and onnxruntime.
+Each round times a few runs of one side, then of the other; what is printed is the median over all runs of all rounds.
+JSON lines {"bench":"fp32","tokens":..,"minnow_ms":..,"onnxruntime_ms":..,"ratio":..} on stdout, a table on stderr.
+Needs numpy and onnxruntime.
 """
 import argparse
 import json
@@ -65,7 +66,8 @@ def main():
     parser.add_argument("--tokens", default="8,16,32,64,128,256")
     arguments = parser.parse_args()
     session = session_of(arguments.model)
-    process = subprocess.Popen([arguments.program, arguments.model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [arguments.program, arguments.model]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     print(f"{'tokens':>8} {'minnow ms':>11} {'onnxruntime ms':>15} {'ratio':>7}", file=sys.stderr)
     for tokens in [int(x) for x in arguments.tokens.split(",")]:
         feeds = feeds_of(session, tokens)

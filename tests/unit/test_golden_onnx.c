@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Small encoders that torch's two exporters wrote, with onnxruntime's outputs: tests/golden/onnx. Each runs fused, node by node,
- * with one and more threads and on every tier: within the file's tolerance, and the same bits every time. */
+ * Small encoders that torch's two exporters wrote, with onnxruntime's outputs: tests/golden/onnx. Each runs fused, node
+ * by node, with one and more threads and on every tier: within the file's tolerance, and the same bits every time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +74,8 @@ static void compare(const char *name, const tensor *got, yyjson_val *wanted, dou
     for (size_t i = 0; i < tensor_count(got); i++) {
         const double difference = (double)((const float *)got->data)[i] - numbers[i];
         if (!(difference <= tolerance && difference >= -tolerance))
-            fail_msg("%s: element %zu is %.9g, %.9g expected", name, i, (double)((const float *)got->data)[i], numbers[i]);
+            fail_msg("%s: element %zu is %.9g, %.9g expected", name, i, (double)((const float *)got->data)[i],
+                     numbers[i]);
     }
     free(numbers);
 }
@@ -83,7 +84,8 @@ static void compare(const char *name, const tensor *got, yyjson_val *wanted, dou
 static uint64_t hash_outputs(const graph *g, const tensor *outputs) {
     uint64_t h = 1469598103934665603u;
     for (size_t o = 0; o < g->n_outputs; o++)
-        for (size_t i = 0; i < tensor_bytes(&outputs[o]); i++) h = (h ^ ((const uint8_t *)outputs[o].data)[i]) * 1099511628211u;
+        for (size_t i = 0; i < tensor_bytes(&outputs[o]); i++)
+            h = (h ^ ((const uint8_t *)outputs[o].data)[i]) * 1099511628211u;
     return h;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Nodes -> steps: chains that run faster as one are found here, by their shape in the graph alone. Whether the tensors' shapes fit
- * is seen in each run; if not, the chain's nodes run one by one. A chain gives the same bits as its nodes.
+ * Nodes -> steps: chains that run faster as one are found here, by their shape in the graph alone. Whether the tensors'
+ * shapes fit is seen in each run; if not, the chain's nodes run one by one. A chain gives the same bits as its nodes.
  *
  *   linear:   MatMul(x, W)  [+ bias]  [gelu]  [+ residual]         W constant
  *   scores:   MatMul(q, k)  [* or / scalar]  [+ mask]  [Softmax]   at least one of the three
@@ -33,7 +33,8 @@ typedef struct matcher {
 
 static int is_op(const matcher *m, uint32_t node, const char *op_type) {
     const graph_node *n = &m->g->nodes[node];
-    return !m->taken[node] && n->domain[0] == '\0' && strcmp(n->op_type, op_type) == 0 && n->n_outputs >= 1 && n->outputs[0] >= 0;
+    return !m->taken[node] && n->domain[0] == '\0' && strcmp(n->op_type, op_type) == 0 && n->n_outputs >= 1 &&
+        n->outputs[0] >= 0;
 }
 
 /* The only reader of a value, or NOBODY. */
@@ -68,7 +69,8 @@ static int is_scalar(const matcher *m, int32_t value, float wanted) {
 /* The node `op_type` that alone reads `value`, its other operand being the scalar `wanted`. */
 static uint32_t next_with_scalar(const matcher *m, int32_t value, const char *op_type, float wanted) {
     const uint32_t node = only_reader(m, value);
-    if (node == NOBODY || !is_op(m, node, op_type) || !is_scalar(m, other_operand(m, node, value), wanted)) return NOBODY;
+    if (node == NOBODY || !is_op(m, node, op_type) || !is_scalar(m, other_operand(m, node, value), wanted))
+        return NOBODY;
     return node;
 }
 
@@ -251,7 +253,8 @@ static minnow_status find_chains(struct interpreter *in, matcher *m, step *chain
         *kept = f;
         memcpy(nodes, m->chain, m->n_chain * sizeof *nodes);
         for (size_t i = 0; i < m->n_chain; i++) m->taken[nodes[i]] = 1;
-        chains[last] = (step){.entry = in->entries[last], .node = last, .nodes = nodes, .n_nodes = m->n_chain, .fused = kept};
+        chains[last] = (step){.entry = in->entries[last], .node = last, .nodes = nodes, .n_nodes = m->n_chain,
+                              .fused = kept};
     }
     return MINNOW_OK;
 }
@@ -266,7 +269,8 @@ minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error) {
     if (!chains || !m.readers || !m.taken || !in->steps) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     note_readers(&m);
     for (size_t i = 0; i < g->n_nodes; i++) /* folded nodes run no more */
-        m.taken[i] = g->nodes[i].n_outputs > 0 && g->nodes[i].outputs[0] >= 0 && in->values[g->nodes[i].outputs[0]].is_constant;
+        m.taken[i] = g->nodes[i].n_outputs > 0 && g->nodes[i].outputs[0] >= 0 &&
+            in->values[g->nodes[i].outputs[0]].is_constant;
     uint8_t *folded = arena_array(&in->memory, g->n_nodes, 1);
     if (!folded) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     if (g->n_nodes) memcpy(folded, m.taken, g->n_nodes);

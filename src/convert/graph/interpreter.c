@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The reference interpreter: a sorted graph and input tensors -> output tensors. The operators are in ops_*.c, chains of them in
- * fusion.c, memory in interpreter_memory.c. */
+ * The reference interpreter: a sorted graph and input tensors -> output tensors. The operators are in ops_*.c, chains
+ * of them in fusion.c, memory in interpreter_memory.c. */
 #include "convert/graph/interpreter.h"
 
 #include <stdlib.h>
@@ -10,13 +10,15 @@
 #include "convert/graph/interpreter_impl.h"
 
 #define DEFAULT_MEMORY_LIMIT ((uint64_t)8 << 30)
-#define DEFAULT_WORK_LIMIT ((uint64_t)1 << 43)
+#define DEFAULT_WORK_LIMIT ((uint64_t)1 << 42)
 #define FOLDING_WORK ((uint64_t)1 << 26)
 #define SPARE_OPERANDS 8
 
-int interpreter_supports(const char *domain, const char *op_type, int64_t opset) { return ops_find(domain, op_type, opset) != NULL; }
+int interpreter_supports(const char *domain, const char *op_type, int64_t opset) {
+    return ops_find(domain, op_type, opset) != NULL;
+}
 
-/* --- One node ------------------------------------------------------------------------------------------------------------------------ */
+/* --- One node ----------------------------------------------------------------------------------------------------- */
 
 static minnow_status at_node(const struct interpreter *in, size_t node, minnow_status status, minnow_error *error) {
     char place[256];
@@ -26,7 +28,8 @@ static minnow_status at_node(const struct interpreter *in, size_t node, minnow_s
 static op_context context_for(struct interpreter *in, const step *s, minnow_error *error) {
     const graph_node *node = &in->g->nodes[s->node];
     op_context c = {.in = in, .node = node, .step = s, .math = in->math, .pool = in->pool, .error = error,
-                    .n_inputs = node->n_inputs, .n_outputs = node->n_outputs, .inputs = in->op_inputs, .strides = in->op_strides,
+                    .n_inputs = node->n_inputs, .n_outputs = node->n_outputs, .inputs = in->op_inputs,
+                        .strides = in->op_strides,
                     .input_values = in->op_values, .output_values = in->op_output_values, .outputs = in->op_outputs,
                     .output_buffers = in->op_buffers, .output_strides = in->op_output_strides,
                     .output_strided = in->op_output_strided, .dense_only = in->no_fusion || in->observe};
@@ -188,9 +191,11 @@ static minnow_status run_step(struct interpreter *in, const step *s, minnow_erro
     return MINNOW_OK;
 }
 
-/* --- Creation -------------------------------------------------------------------------------------------------------------------------- */
+/* --- Creation ----------------------------------------------------------------------------------------------------- */
 
-static minnow_status out_of_memory(minnow_error *error) { return error_set(error, MINNOW_ERROR_MEMORY, "out of memory"); }
+static minnow_status out_of_memory(minnow_error *error) {
+    return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+}
 
 static minnow_status find_operators(struct interpreter *in, minnow_error *error) {
     const graph *g = in->g;
@@ -262,10 +267,11 @@ static int can_fold(const struct interpreter *in, const graph_node *n) {
     return n->n_outputs == 1 && n->outputs[0] >= 0;
 }
 
-/* Nodes that depend on constants alone run once, within memory that the constants are worth; those that fail, or need more, wait
- * for a run and its message. */
+/* Nodes that depend on constants alone run once, within memory that the constants are worth; those that fail, or need
+ * more, wait for a run and its message. */
 static void fold_constants(struct interpreter *in, size_t constant_bytes) {
-    const size_t limit = in->memory_limit, worth = constant_bytes < SIZE_MAX / 4 ? 2 * constant_bytes + ((size_t)1 << 20) : SIZE_MAX;
+    const size_t limit = in->memory_limit;
+    const size_t worth = constant_bytes < SIZE_MAX / 4 ? 2 * constant_bytes + ((size_t)1 << 20) : SIZE_MAX;
     if (worth < limit) in->memory_limit = worth;
     in->work_left = in->work_limit < FOLDING_WORK ? in->work_limit : FOLDING_WORK;
     for (size_t i = 0; i < in->g->n_values; i++) in->uses[i] = 1;
@@ -278,7 +284,8 @@ static void fold_constants(struct interpreter *in, size_t constant_bytes) {
     in->memory_limit = limit;
 }
 
-minnow_status interpreter_create(interpreter **out, const graph *g, const interpreter_options *options, minnow_error *error) {
+minnow_status interpreter_create(interpreter **out, const graph *g, const interpreter_options *options,
+                                 minnow_error *error) {
     static const interpreter_options defaults;
     minnow_status status = MINNOW_OK;
     struct interpreter *in = calloc(1, sizeof *in);
@@ -289,9 +296,11 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
     in->pool = options->pool;
     in->math = math_best();
     in->memory_limit = options->memory_limit_bytes;
-    if (in->memory_limit == 0) in->memory_limit = DEFAULT_MEMORY_LIMIT > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)DEFAULT_MEMORY_LIMIT;
+    if (in->memory_limit == 0)
+        in->memory_limit = DEFAULT_MEMORY_LIMIT > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)DEFAULT_MEMORY_LIMIT;
     in->work_limit = options->work_limit ? options->work_limit : DEFAULT_WORK_LIMIT;
     in->no_fusion = options->no_fusion;
+    in->twin = options->twin;
     arena_init(&in->memory, 0);
     buffers_init(in);
     TRY_GOTO(make_room(in, error));
@@ -314,14 +323,15 @@ fail:
 
 void interpreter_close(interpreter **in) {
     if (!in || !*in) return;
-    for (size_t i = 0; i < (*in)->n_steps; i++) memory_aligned_free((*in)->steps[i].packed);
+    for (size_t i = 0; i < (*in)->n_steps; i++)
+        if (!(*in)->steps[i].packed_is_twins) memory_aligned_free((*in)->steps[i].packed);
     buffers_close(*in);
     arena_free(&(*in)->memory);
     free(*in);
     *in = NULL;
 }
 
-/* --- A run -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- A run -------------------------------------------------------------------------------------------------------- */
 
 /* Which nodes the wanted outputs need, and how often each value is read. */
 static void plan_uses(struct interpreter *in, const uint8_t *wanted) {
@@ -353,15 +363,18 @@ static void forget_run(struct interpreter *in) {
 }
 
 /* A dimension's declared size or symbol against what came. */
-static minnow_status check_dim(struct interpreter *in, const graph_dim *declared, int64_t size, int d, size_t *n_symbols,
+static minnow_status check_dim(struct interpreter *in, const graph_dim *declared, int64_t size, int d,
+                               size_t *n_symbols,
                                minnow_error *error) {
     if (declared->size >= 0 && declared->size != size)
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d is %lld, %lld expected", d, (long long)size, (long long)declared->size);
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d is %lld, %lld expected", d, (long long)size,
+                         (long long)declared->size);
     if (declared->size >= 0 || !declared->symbol || declared->symbol[0] == '\0') return MINNOW_OK;
     for (size_t i = 0; i < *n_symbols; i++) {
         if (strcmp(in->symbols[i]->symbol, declared->symbol) != 0) continue;
         if (in->symbol_sizes[i] == size) return MINNOW_OK;
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d (%s) is %lld, but %lld in another input", d, declared->symbol,
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d (%s) is %lld, but %lld in another input", d,
+                         declared->symbol,
                          (long long)size, (long long)in->symbol_sizes[i]);
     }
     in->symbols[*n_symbols] = declared;
@@ -369,15 +382,18 @@ static minnow_status check_dim(struct interpreter *in, const graph_dim *declared
     return MINNOW_OK;
 }
 
-static minnow_status check_input(struct interpreter *in, const graph_value *declared, const tensor *t, size_t *n_symbols,
+static minnow_status check_input(struct interpreter *in, const graph_value *declared, const tensor *t,
+                                 size_t *n_symbols,
                                  minnow_error *error) {
     size_t count;
     TRY(tensor_check_shape(t->type, t->rank, t->dims, &count, error));
     if (count && !t->data) return error_set(error, MINNOW_ERROR_ARGUMENT, "no data");
     if (declared->type != DTYPE_UNDEFINED && declared->type != t->type)
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "type %s, %s expected", dtype_name(t->type), dtype_name(declared->type));
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "type %s, %s expected", dtype_name(t->type),
+                         dtype_name(declared->type));
     if (declared->rank < 0) return MINNOW_OK;
-    if (declared->rank != t->rank) return error_set(error, MINNOW_ERROR_ARGUMENT, "rank %d, %d expected", t->rank, declared->rank);
+    if (declared->rank != t->rank)
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "rank %d, %d expected", t->rank, declared->rank);
     for (int d = 0; d < t->rank; d++) TRY(check_dim(in, &declared->dims[d], t->dims[d], d, n_symbols, error));
     return MINNOW_OK;
 }
@@ -415,7 +431,8 @@ static minnow_status give_output(struct interpreter *in, int32_t value, tensor *
     return MINNOW_OK;
 }
 
-minnow_status interpreter_run(interpreter *in, const tensor *inputs, tensor *outputs, const uint8_t *wanted, minnow_error *error) {
+minnow_status interpreter_run(interpreter *in, const tensor *inputs, tensor *outputs, const uint8_t *wanted,
+                              minnow_error *error) {
     minnow_status status = MINNOW_OK;
     forget_run(in);
     plan_uses(in, wanted);

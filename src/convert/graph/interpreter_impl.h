@@ -2,9 +2,8 @@
  * The interpreter's insides: what interpreter.c, interpreter_memory.c and fusion.c share.
  *
  *   values:   [state: shape, data, buffer ----.] ...      one for each value of the graph
- *   buffers:  [memory, refs] <----------------'           views of one buffer share it; refs 0: in the free list of its size
- *   steps:    [node] [nodes 4 5 6 fused] [node] ...       what a run does, in order
- */
+ *   buffers:  [memory, refs] <----------------'           shared by views; refs 0: in the free list of its size
+ *   steps:    [node] [nodes 4 5 6 fused] [node] ...       what a run does, in order */
 #ifndef MINNOW_CONVERT_GRAPH_INTERPRETER_IMPL_H
 #define MINNOW_CONVERT_GRAPH_INTERPRETER_IMPL_H
 
@@ -61,6 +60,7 @@ typedef struct step {
     const fusion *fused;
     float *packed;           /* a constant float32 [k, n] right-hand side, packed */
     int32_t packed_value;    /* whose */
+    int packed_is_twins;     /* not ours to free */
 } step;
 
 struct interpreter {
@@ -73,6 +73,7 @@ struct interpreter {
                              minnow_error *error);
     void *observe_context;
     int no_fusion;
+    const interpreter *twin;
 
     arena memory; /* everything below but buffers and packed weights */
     const op_entry **entries; /* per node */
@@ -114,7 +115,7 @@ void scratch_release(struct interpreter *in);
 
 /* fusion.c: fills in->steps. Values that are constants are already set. */
 minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error);
-/* Runs a fused step; *handled 0 and nothing done if the shapes of this run do not fit. c has no inputs. ops_matmul.c */
+/* Runs a fused step; *handled 0 and nothing done if the shapes of this run do not fit. c has no inputs. fusion_run.c */
 minnow_status fusion_run(op_context *c, int *handled);
 /* Packs the constant right-hand side of a MatMul or Gemm, if it has one and it is worth it. ops_matmul.c */
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's memory. In: sizes that operators ask for. Out: buffers that are counted, shared by views, and kept for the
- * next node and the next run, so that a run of known shapes allocates nothing. */
+ * The interpreter's memory. In: sizes that operators ask for. Out: buffers that are counted, shared by views, and kept
+ * for the next node and the next run, so that a run of known shapes allocates nothing. */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "convert/graph/interpreter_impl.h"
 
-#define SMALLEST_CLASS 24       /* 64 bytes */
+#define ELEMENT_WORK 16         /* multiply-adds that an element made is worth */
 #define CLASSES_TO_BORROW 8     /* a free buffer of up to four times the size will do */
 
 static int size_class(size_t bytes, size_t *capacity) {
@@ -72,7 +72,8 @@ minnow_status buffer_acquire(struct interpreter *in, size_t bytes, int32_t *out,
     int32_t b;
     void *data;
     if (bytes > in->memory_limit)
-        return error_set(error, MINNOW_ERROR_MEMORY, "%zu bytes are over the memory limit of %zu bytes", bytes, in->memory_limit);
+        return error_set(error, MINNOW_ERROR_MEMORY, "%zu bytes are over the memory limit of %zu bytes", bytes,
+                         in->memory_limit);
     class = size_class(bytes, &capacity);
     for (int i = class; i < class + CLASSES_TO_BORROW && i < BUFFER_CLASSES; i++) {
         b = in->free_heads[i];
@@ -140,7 +141,7 @@ static minnow_status place(op_context *c, size_t i, dtype type, int rank, const 
     size_t count;
     if (dtype_bytes(type) == 0) return ops_unsupported_type(c, type);
     TRY(tensor_check_shape(type, rank, dims, &count, c->error));
-    TRY(ops_charge(c, count));
+    TRY(ops_charge_product(c, count, ELEMENT_WORK, 1));
     t->type = type;
     t->rank = rank;
     if (rank) memmove(t->dims, dims, (size_t)rank * sizeof *dims);
@@ -161,7 +162,8 @@ minnow_status ops_output_over(op_context *c, size_t i, dtype type, int rank, con
     size_t count;
     if (value >= 0 && tensor_check_shape(type, rank, dims, &count, NULL) == MINNOW_OK) {
         const value_state *v = &c->in->values[value];
-        if (v->buffer >= 0 && v->uses_left == 1 && !v->is_constant && !v->is_strided && c->in->buffers[v->buffer].refs == 1 &&
+        if (v->buffer >= 0 && v->uses_left == 1 && !v->is_constant && !v->is_strided &&
+            c->in->buffers[v->buffer].refs == 1 &&
             tensor_bytes(&v->t) == count * dtype_bytes(type)) {
             size_t bytes;
             TRY(place(c, i, type, rank, dims, &bytes));
@@ -187,13 +189,15 @@ minnow_status ops_view(op_context *c, size_t i, size_t input, int rank, const in
     size_t bytes;
     TRY(place(c, i, in->type, rank, dims, &bytes));
     if (bytes != tensor_bytes(in))
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "a tensor of %zu elements cannot become one of %zu", tensor_count(in),
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "a tensor of %zu elements cannot become one of %zu",
+                         tensor_count(in),
                          bytes / dtype_bytes(in->type));
     share(c, i, input);
     return MINNOW_OK;
 }
 
-minnow_status ops_view_strided(op_context *c, size_t i, size_t input, int rank, const int64_t *dims, const int64_t *strides) {
+minnow_status ops_view_strided(op_context *c, size_t i, size_t input, int rank, const int64_t *dims,
+                               const int64_t *strides) {
     size_t bytes;
     TRY(place(c, i, c->inputs[input]->type, rank, dims, &bytes));
     memcpy(c->output_strides[i], strides, (size_t)rank * sizeof *strides);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which operators there are, from which opset to which, and what they have in common. A quantized operator, or one of another
- * domain, is one more line here and one more function. */
+ * Which operators there are, from which opset to which, and what they have in common. A quantized operator, or one of
+ * another domain, is one more line here and one more function. */
 #include "convert/graph/ops.h"
 
 #include <string.h>
@@ -154,7 +154,9 @@ minnow_status ops_ints(op_context *c, size_t input, int64_t *out, size_t capacit
     if (!lanes_is_integer(t->type))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu is %s", input, dtype_name(t->type));
     *n = tensor_count(t);
-    if (*n > capacity) return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "input %zu has %zu numbers, at most %zu are supported", input, *n, capacity);
+    if (*n > capacity)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "input %zu has %zu numbers, at most %zu are supported",
+                         input, *n, capacity);
     lanes_load(t->type, t->data, 0, 1, *n, out);
     return MINNOW_OK;
 }
@@ -190,7 +192,7 @@ minnow_status ops_axes(op_context *c, size_t input, int rank, int *axes, size_t 
     return MINNOW_OK;
 }
 
-/* --- Threads ------------------------------------------------------------------------------------------------------------------ */
+/* --- Threads ------------------------------------------------------------------------------------------------------ */
 
 #define WORTH_SPLITTING 32768 /* elements */
 
@@ -212,6 +214,7 @@ size_t ops_threads(const op_context *c) { return thread_pool_size(c->pool); }
 void ops_parallel(const op_context *c, size_t n, size_t grain, size_t work_per_item, op_range_fn fn, void *context) {
     split s = {fn, context, n, grain};
     if (n == 0) return;
-    if (ops_threads(c) == 1 || n <= grain || n < WORTH_SPLITTING / (work_per_item ? work_per_item : 1)) fn(context, 0, n, 0);
+    if (ops_threads(c) == 1 || n <= grain || n < WORTH_SPLITTING / (work_per_item ? work_per_item : 1))
+        fn(context, 0, n, 0);
     else thread_pool_run(c->pool, run_part, &s);
 }

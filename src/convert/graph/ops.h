@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the interpreter and its operators share. An operator reads c->inputs, asks for its outputs (ops_output, ops_output_over,
- * ops_view), and writes them. Errors need no place: the interpreter puts the node in front. */
+ * What the interpreter and its operators share. An operator reads c->inputs, asks for its outputs (ops_output,
+ * ops_output_over, ops_view), and writes them. Errors need no place: the interpreter puts the node in front. */
 #ifndef MINNOW_CONVERT_GRAPH_OPS_H
 #define MINNOW_CONVERT_GRAPH_OPS_H
 
@@ -20,7 +20,8 @@ typedef struct op_context {
     minnow_error *error;
     size_t n_inputs, n_outputs;
     const tensor **inputs;          /* NULL where left out */
-    const int64_t **strides;        /* per input, in elements; NULL: dense. Only operators with OP_STRIDED see others. */
+    /* per input, in elements; NULL: dense. Only operators with OP_STRIDED see others. */
+    const int64_t **strides;
     const int32_t *input_values;    /* value numbers; -1 where left out or converted */
     const int32_t *output_values;   /* -1: nobody asks for this output; it may still be made */
     tensor *outputs;
@@ -53,13 +54,14 @@ int ops_variant(const op_context *c);
 
 /* Dense output i, its elements not set. The shape is checked, the memory counted against the limit. */
 minnow_status ops_output(op_context *c, size_t i, dtype type, int rank, const int64_t *dims);
-/* The same, in the memory of input `input` if nobody else needs that and the sizes agree. The operator must read an element of
- * the input before it writes the element in the same place. */
+/* The same, in the memory of input `input` if nobody else needs that and the sizes agree. The operator must read an
+ * element of the input before it writes the element in the same place. */
 minnow_status ops_output_over(op_context *c, size_t i, dtype type, int rank, const int64_t *dims, size_t input);
 /* Output i is input `input` under another shape with as many elements; nothing is copied. */
 minnow_status ops_view(op_context *c, size_t i, size_t input, int rank, const int64_t *dims);
 /* Output i is input `input` with its own shape and strides: only where !c->dense_only. */
-minnow_status ops_view_strided(op_context *c, size_t i, size_t input, int rank, const int64_t *dims, const int64_t *strides);
+minnow_status ops_view_strided(op_context *c, size_t i, size_t input, int rank, const int64_t *dims,
+                               const int64_t *strides);
 /* Memory until the operator returns. */
 minnow_status ops_scratch(op_context *c, size_t bytes, void **out);
 /* Counts `amount` elementary operations against the run's work limit. */
@@ -95,7 +97,8 @@ size_t ops_threads(const op_context *c);
 #define LANES_BLOCK 256
 int lanes_is_integer(dtype t); /* int8 .. uint64 and bool */
 void lanes_load(dtype type, const void *data, size_t first, size_t step, size_t n, int64_t *out); /* step 0 or 1 */
-void lanes_store(dtype type, const int64_t *in, size_t n, void *data, size_t first);               /* wraps; bool: != 0 */
+/* wraps; bool: != 0 */
+void lanes_store(dtype type, const int64_t *in, size_t n, void *data, size_t first);
 /* n elements of any two types; float to integer truncates and saturates, NaN gives 0. */
 void lanes_cast(dtype from, const void *in, dtype to, void *out, size_t n);
 minnow_status ops_cast_scratch(op_context *c, const tensor *in, dtype type, tensor *out);
@@ -103,7 +106,8 @@ minnow_status ops_cast_scratch(op_context *c, const tensor *in, dtype type, tens
 /* --- Strided copies and broadcasting (ops_stride.c) ------------------------------------------------------------ */
 #define STRIDE_MAX_RANK (2 * TENSOR_MAX_RANK)
 #define STRIDE_MAX_OPERANDS 3
-/* Iteration over a row-major shape with up to three operands; after stride_collapse neighbouring dims that lie on are merged. */
+/* Iteration over a row-major shape with up to three operands; after stride_collapse neighbouring dims that lie on are
+ * merged. */
 typedef struct stride_plan {
     int rank, n_operands;
     size_t count;
@@ -112,7 +116,8 @@ typedef struct stride_plan {
 } stride_plan;
 void stride_dense(int rank, const int64_t *dims, int64_t *strides);
 void stride_collapse(stride_plan *p);
-/* A run of n elements along the innermost dim: output elements [first, first + n), operand k at offsets[k] + i * steps[k]. */
+/* A run of n elements along the innermost dim: output elements [first, first + n), operand k at offsets[k] + i *
+ * steps[k]. */
 typedef void (*stride_run_fn)(void *context, size_t first, size_t n, const int64_t *offsets, const int64_t *steps);
 void stride_walk(const stride_plan *p, size_t begin, size_t end, stride_run_fn fn, void *context);
 /* NumPy's broadcast of the operands; gives the shape and a collapsed plan whose steps are 0 or 1. */
@@ -125,10 +130,12 @@ void stride_transpose(const op_context *c, const tensor *in, const int64_t *in_s
 
 /* --- Operators called by other operators --------------------------------------------------------------------- */
 /* a op b into out (already made, of the broadcast shape; out may be a or b where that has out's shape). */
-enum { BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV, BINARY_MIN, BINARY_MAX, BINARY_POW, BINARY_MOD, BINARY_FMOD, BINARY_PRELU };
+enum { BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV, BINARY_MIN, BINARY_MAX, BINARY_POW, BINARY_MOD, BINARY_FMOD,
+      BINARY_PRELU };
 minnow_status binary_apply(op_context *c, int kind, const tensor *a, const tensor *b, tensor *out);
 /* C [batch, m, n] = A [batch, m, k] B [batch, k, n], dense, same batch, any numeric type. */
-minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, size_t k, size_t n, const void *a, const void *b,
+minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, size_t k, size_t n, const void *a,
+                           const void *b,
                            void *out);
 double exact_floor(double x);
 double exact_ceil(double x);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Arithmetic of two tensors, element by element, with broadcasting: Add, Sub, Mul, Div, Min, Max, Pow, Mod, PRelu; and their
- * chains Sum, Mean, Max, Min over many. Floats go through the vector functions, integers through int64 lanes and wrap. */
+ * Arithmetic of two tensors, element by element, with broadcasting: Add, Sub, Mul, Div, Min, Max, Pow, Mod, PRelu; and
+ * their chains Sum, Mean, Max, Min over many. Floats go through the vector functions, integers through int64 lanes and
+ * wrap. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
@@ -167,6 +168,7 @@ minnow_status binary_apply(op_context *c, int kind, const tensor *a, const tenso
     TRY(stride_broadcast(c, operands, 2, &rank, dims, &plan));
     if (plan.count == 0) return MINNOW_OK;
     if (a->type == DTYPE_FLOAT32 || a->type == DTYPE_FLOAT64) {
+        if (kind == BINARY_MOD || kind == BINARY_FMOD) TRY(ops_charge_product(c, plan.count, 1024, 1));
         ops_parallel(c, plan.count, 64, kind == BINARY_POW ? 16 : 1, float_range, &j);
         return MINNOW_OK;
     }
@@ -222,8 +224,6 @@ minnow_status ops_binary(op_context *c) {
     if (kind != BINARY_POW) TRY(ops_same_type(c, 0, 1));
     if (kind == BINARY_PRELU) TRY(check_prelu(c));
     if (kind == BINARY_MOD && graph_node_int(c->node, "fmod", 0) != 0) kind = BINARY_FMOD;
-    else if (kind == BINARY_MOD && !lanes_is_integer(a->type))
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "floats need fmod = 1");
     TRY(stride_broadcast(c, (const tensor *const[]){a, b}, 2, &rank, dims, &plan));
     over = tensor_count(a) == plan.count ? 0 : 1;
     if (a->type != b->type) over = SIZE_MAX; /* pow_mixed needs its inputs to the end */

@@ -45,7 +45,8 @@ static void compare_run(void *context, size_t first, size_t n, const int64_t *of
     if (j->type == DTYPE_FLOAT32)
         COMPARE_AS(float, (const float *)j->a + offsets[0], (const float *)j->b + offsets[1], sa, sb, j->out + first);
     else if (j->type == DTYPE_FLOAT64)
-        COMPARE_AS(double, (const double *)j->a + offsets[0], (const double *)j->b + offsets[1], sa, sb, j->out + first);
+        COMPARE_AS(double, (const double *)j->a + offsets[0], (const double *)j->b + offsets[1], sa, sb,
+                   j->out + first);
     else
         compare_ints(j, first, n, offsets, steps);
 }
@@ -84,7 +85,7 @@ minnow_status ops_logic(op_context *c) {
     return to_bool(c, DTYPE_BOOL, logic_run, ops_variant(c));
 }
 
-/* --- Where --------------------------------------------------------------------------------------------------------- */
+/* --- Where -------------------------------------------------------------------------------------------------------- */
 
 typedef uint16_t bits16 __attribute__((may_alias));
 typedef uint32_t bits32 __attribute__((may_alias));
@@ -130,7 +131,7 @@ minnow_status ops_where(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- IsNaN, IsInf ---------------------------------------------------------------------------------------------------- */
+/* --- IsNaN, IsInf ------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_is_class(op_context *c) {
     const int infinity = ops_variant(c) == 1;

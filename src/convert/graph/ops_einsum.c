@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Einsum of one or two operands: labels are sorted into batch (in both and in the result), summed (in both, not in the result),
- * and those of one side; each operand is copied into [batch, own, summed] order, multiplied, and put into the result's order.
- * A label that stands twice in one operand walks its diagonal; one that only one operand has and the result lacks is summed first. */
+ * Einsum of one or two operands: labels are sorted into batch (in both and in the result), summed (in both, not in the
+ * result), and those of one side; each operand is copied into [batch, own, summed] order, multiplied, and put into the
+ * result's order. A label that stands twice in one operand walks its diagonal; one that only one operand has and the
+ * result lacks is summed first. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
@@ -25,7 +26,9 @@ static int letter(char ch) {
     return ch >= 'A' && ch <= 'Z' ? ch - 'A' + 26 : -1;
 }
 
-static minnow_status bad(op_context *c, const char *why) { return error_set(c->error, MINNOW_ERROR_FORMAT, "equation: %s", why); }
+static minnow_status bad(op_context *c, const char *why) {
+    return error_set(c->error, MINNOW_ERROR_FORMAT, "equation: %s", why);
+}
 
 /* Reads labels up to a comma, an arrow or the end; `hidden` dims stand for "...". */
 static minnow_status read_term(op_context *c, const char **text, int hidden, term *t) {
@@ -96,7 +99,8 @@ static minnow_status parse(op_context *c, equation *e) {
     int hidden = 0, seen[MAX_LABELS] = {0};
     memset(e, 0, sizeof *e);
     for (int i = 0; i < MAX_LABELS; i++) e->sizes[i] = -1;
-    if (c->n_inputs < 1 || c->n_inputs > 2) return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "%zu operands not supported", c->n_inputs);
+    if (c->n_inputs < 1 || c->n_inputs > 2)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "%zu operands not supported", c->n_inputs);
     e->n_operands = (int)c->n_inputs;
     for (int o = 0; o < e->n_operands; o++) {
         int dots;
@@ -125,7 +129,8 @@ static int has(const term *t, int label) {
     return 0;
 }
 
-/* Operand o with its dims in the order of `labels`, dense, in scratch; labels it lacks or has once with size 1 are repeated. */
+/* Operand o with its dims in the order of `labels`, dense, in scratch; labels it lacks or has once with size 1 are
+ * repeated. */
 static minnow_status arrange(op_context *c, const equation *e, int o, const int *labels, int n, void **out) {
     const tensor *x = c->inputs[o];
     const term *t = &e->operands[o];
@@ -153,7 +158,8 @@ typedef struct classes {
     int batch[MAX_LABELS], n_batch, left[MAX_LABELS], n_left, right[MAX_LABELS], n_right, summed[MAX_LABELS], n_summed;
 } classes;
 
-/* With one operand, or a label to sum that only one side has, the other side is taken to be ones along it: it joins `summed`. */
+/* With one operand, or a label to sum that only one side has, the other side is taken to be ones along it: it joins
+ * `summed`. */
 static void classify(const equation *e, classes *k) {
     memset(k, 0, sizeof *k);
     for (int label = 0; label < MAX_LABELS; label++) {

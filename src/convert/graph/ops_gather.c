@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Elements picked and placed by index: Gather, GatherElements, GatherND, ScatterElements, ScatterND. Negative indices count from
- * the end; every index is checked. */
+ * Elements picked and placed by index: Gather, GatherElements, GatherND, ScatterElements, ScatterND. Negative indices
+ * count from the end; every index is checked. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
@@ -12,7 +12,8 @@ static minnow_status index_at(op_context *c, const tensor *indices, size_t i, in
     const int64_t given = k;
     if (k < 0) k += n;
     if (k < 0 || k >= n)
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "index %lld is outside an axis of %lld", (long long)given, (long long)n);
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "index %lld is outside an axis of %lld", (long long)given,
+                         (long long)n);
     *out = (size_t)k;
     return MINNOW_OK;
 }
@@ -44,7 +45,8 @@ minnow_status ops_gather(op_context *c) {
         TRY(index_at(c, indices, i, x->dims[axis], &k));
         if (bytes == 0) continue;
         for (size_t o = 0; o < outer; o++)
-            memcpy((char *)c->outputs[0].data + (o * n + i) * bytes, (const char *)x->data + (o * length + k) * bytes, bytes);
+            memcpy((char *)c->outputs[0].data + (o * n + i) * bytes, (const char *)x->data + (o * length + k) * bytes,
+                   bytes);
     }
     return MINNOW_OK;
 }
@@ -62,7 +64,8 @@ static size_t element_at(const tensor *x, int axis, const int64_t *position, siz
 }
 
 static minnow_status check_elements(op_context *c, const tensor *x, const tensor *indices, int axis) {
-    if (indices->rank != x->rank) return error_set(c->error, MINNOW_ERROR_FORMAT, "ranks %d and %d", x->rank, indices->rank);
+    if (indices->rank != x->rank)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "ranks %d and %d", x->rank, indices->rank);
     for (int d = 0; d < x->rank; d++)
         if (d != axis && indices->dims[d] > x->dims[d])
             return error_set(c->error, MINNOW_ERROR_FORMAT, "the indices are larger than the data along axis %d", d);
@@ -82,7 +85,8 @@ minnow_status ops_gather_elements(op_context *c) {
     for (size_t i = 0; i < tensor_count(indices); i++) {
         size_t k = 0;
         TRY(index_at(c, indices, i, x->dims[axis], &k));
-        memcpy((char *)c->outputs[0].data + i * size, (const char *)x->data + element_at(x, axis, position, k) * size, size);
+        memcpy((char *)c->outputs[0].data + i * size, (const char *)x->data + element_at(x, axis, position, k) * size,
+               size);
         next_position(indices->rank, indices->dims, position);
     }
     return MINNOW_OK;
@@ -100,7 +104,8 @@ static minnow_status plan_nd(op_context *c, const tensor *x, const tensor *indic
         return error_set(c->error, MINNOW_ERROR_FORMAT, "batch_dims %d is too many", batch_dims);
     const int64_t depth = indices->dims[indices->rank - 1];
     if (depth < 1 || depth > x->rank - batch_dims)
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "indices of %lld numbers for rank %d", (long long)depth, x->rank);
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "indices of %lld numbers for rank %d", (long long)depth,
+                         x->rank);
     *p = (nd){.rows = 1, .depth = (size_t)depth, .slice = 1, .batch = 1, .x_batch = 1};
     for (int d = 0; d < indices->rank - 1; d++) p->rows *= (size_t)indices->dims[d];
     for (int d = 0; d < batch_dims; d++) {
@@ -114,7 +119,8 @@ static minnow_status plan_nd(op_context *c, const tensor *x, const tensor *indic
 }
 
 /* The first element of the slice that row `row` names. */
-static minnow_status slice_of(op_context *c, const tensor *x, const tensor *indices, int batch_dims, const nd *p, size_t row,
+static minnow_status slice_of(op_context *c, const tensor *x, const tensor *indices, int batch_dims, const nd *p,
+                              size_t row,
                               size_t *at) {
     size_t within = 0;
     for (size_t d = 0; d < p->depth; d++) {
@@ -136,7 +142,8 @@ minnow_status ops_gather_nd(op_context *c) {
     TRY(check_indices(c, 1));
     const tensor *x = c->inputs[0], *indices = c->inputs[1];
     const size_t size = dtype_bytes(x->type);
-    if (batch < 0 || batch > TENSOR_MAX_RANK) return error_set(c->error, MINNOW_ERROR_FORMAT, "batch_dims %lld", (long long)batch);
+    if (batch < 0 || batch > TENSOR_MAX_RANK)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "batch_dims %lld", (long long)batch);
     TRY(plan_nd(c, x, indices, (int)batch, &p));
     for (int d = 0; d < indices->rank - 1; d++) dims[rank++] = indices->dims[d];
     for (int d = (int)batch + (int)p.depth; d < x->rank; d++) dims[rank++] = x->dims[d];
@@ -145,12 +152,14 @@ minnow_status ops_gather_nd(op_context *c) {
     for (size_t row = 0; row < p.rows; row++) {
         size_t at;
         TRY(slice_of(c, x, indices, (int)batch, &p, row, &at));
-        if (p.slice) memcpy((char *)c->outputs[0].data + row * p.slice * size, (const char *)x->data + at * size, p.slice * size);
+        if (p.slice)
+            memcpy((char *)c->outputs[0].data + row * p.slice * size, (const char *)x->data + at * size,
+                   p.slice * size);
     }
     return MINNOW_OK;
 }
 
-/* --- Scatter ---------------------------------------------------------------------------------------------------------------- */
+/* --- Scatter ------------------------------------------------------------------------------------------------------ */
 
 enum { SCATTER_NONE, SCATTER_ADD, SCATTER_MUL, SCATTER_MIN, SCATTER_MAX };
 
@@ -194,7 +203,8 @@ minnow_status ops_scatter_elements(op_context *c) {
     TRY(ops_axis(c, graph_node_int(c->node, "axis", 0), x->rank, &axis));
     TRY(check_elements(c, x, indices, axis));
     TRY(scatter_kind(c, &kind));
-    if (updates->rank != indices->rank || memcmp(updates->dims, indices->dims, (size_t)indices->rank * sizeof(int64_t)) != 0)
+    if (updates->rank != indices->rank || memcmp(updates->dims, indices->dims,
+                                                 (size_t)indices->rank * sizeof(int64_t)) != 0)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "updates and indices differ in shape");
     TRY(start_from(c, x));
     TRY(ops_charge(c, tensor_count(indices)));
@@ -229,7 +239,8 @@ minnow_status ops_scatter_nd(op_context *c) {
         size_t at;
         TRY(slice_of(c, x, indices, 0, &p, row, &at));
         if (p.slice == 0) continue;
-        TRY(place(c, kind, x->type, (char *)c->outputs[0].data + at * size, (const char *)updates->data + row * p.slice * size, p.slice));
+        TRY(place(c, kind, x->type, (char *)c->outputs[0].data + at * size,
+                  (const char *)updates->data + row * p.slice * size, p.slice));
     }
     return MINNOW_OK;
 }

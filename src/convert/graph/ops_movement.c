@@ -13,14 +13,15 @@ static void around(const tensor *t, int axis, size_t *outer, size_t *inner) {
     for (int d = axis + 1; d < t->rank; d++) *inner *= (size_t)t->dims[d];
 }
 
-/* --- Transpose ------------------------------------------------------------------------------------------------------------- */
+/* --- Transpose ---------------------------------------------------------------------------------------------------- */
 
 static minnow_status read_perm(op_context *c, int rank, int *perm) {
     const graph_attribute *a = graph_node_attribute(c->node, "perm");
     unsigned seen = 0;
     for (int d = 0; d < rank; d++) perm[d] = rank - 1 - d;
     if (!a || a->type != ATTRIBUTE_INTS) return MINNOW_OK;
-    if (a->n != (size_t)rank) return error_set(c->error, MINNOW_ERROR_FORMAT, "perm has %zu entries for rank %d", a->n, rank);
+    if (a->n != (size_t)rank)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "perm has %zu entries for rank %d", a->n, rank);
     for (int d = 0; d < rank; d++) {
         if (a->ints[d] < 0 || a->ints[d] >= rank || (seen >> a->ints[d] & 1))
             return error_set(c->error, MINNOW_ERROR_FORMAT, "perm is not a permutation");
@@ -55,7 +56,7 @@ minnow_status ops_transpose(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Concat, Split ---------------------------------------------------------------------------------------------------------- */
+/* --- Concat, Split ------------------------------------------------------------------------------------------------ */
 
 static minnow_status check_concat(op_context *c, int axis, int64_t *dims) {
     const tensor *x = c->inputs[0];
@@ -98,7 +99,8 @@ minnow_status ops_concat(op_context *c) {
 }
 
 /* Equal parts if no sizes are given, the last one smaller (num_outputs). */
-static minnow_status split_size(op_context *c, const tensor *x, int axis, const int64_t *given, size_t n_given, size_t i,
+static minnow_status split_size(op_context *c, const tensor *x, int axis, const int64_t *given, size_t n_given,
+                                size_t i,
                                 int64_t *size) {
     const int64_t n = x->dims[axis], parts = (int64_t)c->n_outputs;
     const int64_t each = n / parts + (n % parts != 0), begin = each && (int64_t)i <= n / each ? (int64_t)i * each : n;
@@ -107,7 +109,8 @@ static minnow_status split_size(op_context *c, const tensor *x, int axis, const 
         return MINNOW_OK;
     }
     if (n % parts != 0 && c->node->opset < 18)
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "an axis of %lld cannot be split in %zu", (long long)n, c->n_outputs);
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "an axis of %lld cannot be split in %zu", (long long)n,
+                         c->n_outputs);
     *size = n - begin < each ? n - begin : each;
     return MINNOW_OK;
 }
@@ -141,14 +144,15 @@ minnow_status ops_split(op_context *c) {
         const size_t chunk = (size_t)dims[axis] * inner * size, row = (size_t)x->dims[axis] * inner * size;
         if (chunk)
             for (size_t o = 0; o < outer; o++)
-                memcpy((char *)c->outputs[i].data + o * chunk, (const char *)x->data + o * row + (size_t)begin * inner * size, chunk);
+                memcpy((char *)c->outputs[i].data + o * chunk,
+                       (const char *)x->data + o * row + (size_t)begin * inner * size, chunk);
         begin += dims[axis];
     }
     if (begin != x->dims[axis]) return error_set(c->error, MINNOW_ERROR_FORMAT, "the sizes do not add up to the axis");
     return MINNOW_OK;
 }
 
-/* --- Slice -------------------------------------------------------------------------------------------------------------------- */
+/* --- Slice -------------------------------------------------------------------------------------------------------- */
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
@@ -200,11 +204,12 @@ minnow_status ops_slice(op_context *c) {
     memcpy(p.strides[0], strides, sizeof strides);
     if (tensor_count(&c->outputs[0]) == 0) return MINNOW_OK;
     stride_collapse(&p);
-    stride_copy(c, &p, dtype_bytes(x->type), (const char *)x->data + (size_t)offset * dtype_bytes(x->type), c->outputs[0].data);
+    stride_copy(c, &p, dtype_bytes(x->type), (const char *)x->data + (size_t)offset * dtype_bytes(x->type),
+                c->outputs[0].data);
     return MINNOW_OK;
 }
 
-/* --- Expand, Tile ----------------------------------------------------------------------------------------------------------------- */
+/* --- Expand, Tile ------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_expand(op_context *c) {
     tensor shape = {.type = DTYPE_INT64};
@@ -237,7 +242,8 @@ minnow_status ops_tile(op_context *c) {
     stride_dense(x->rank, x->dims, strides);
     for (int d = 0; d < x->rank; d++) {
         if (repeats[d] < 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "a negative repeat");
-        if (x->dims[d] != 0 && repeats[d] > INT64_MAX / x->dims[d]) return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
+        if (x->dims[d] != 0 && repeats[d] > INT64_MAX / x->dims[d])
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
         dims[d] = repeats[d] * x->dims[d];
         p.dims[2 * d] = repeats[d];
         p.strides[0][2 * d] = 0;
@@ -252,7 +258,7 @@ minnow_status ops_tile(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Pad ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- Pad ---------------------------------------------------------------------------------------------------------- */
 
 enum { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP };
 
@@ -291,7 +297,8 @@ static minnow_status read_pads(op_context *c, const tensor *x, int64_t *before, 
         seen |= 1u << axis;
         if (low < -limit || low > limit || high < -limit || high > limit || x->dims[axis] > limit ||
             x->dims[axis] + low + high < 0)
-            return error_set(c->error, MINNOW_ERROR_FORMAT, "pads of %lld and %lld are out of range", (long long)low, (long long)high);
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "pads of %lld and %lld are out of range", (long long)low,
+                             (long long)high);
         before[axis] = low;
         dims[axis] = x->dims[axis] + low + high;
     }
@@ -309,7 +316,8 @@ minnow_status ops_pad(op_context *c) {
     TRY(pad_mode(c, &mode));
     if (ops_has_input(c, 2) && mode == PAD_CONSTANT) {
         TRY(ops_same_type(c, 0, 2));
-        if (tensor_count(c->inputs[2]) != 1) return error_set(c->error, MINNOW_ERROR_FORMAT, "the value must be a scalar");
+        if (tensor_count(c->inputs[2]) != 1)
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "the value must be a scalar");
         fill = c->inputs[2]->data;
     }
     TRY(read_pads(c, x, before, dims));
@@ -319,7 +327,8 @@ minnow_status ops_pad(op_context *c) {
     const size_t n = tensor_count(&c->outputs[0]);
     TRY(ops_charge_product(c, n, 8, 1));
     for (int d = 0; d < x->rank && n; d++)
-        if (x->dims[d] == 0 && mode != PAD_CONSTANT) return error_set(c->error, MINNOW_ERROR_FORMAT, "nothing to repeat along axis %d", d);
+        if (x->dims[d] == 0 && mode != PAD_CONSTANT)
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "nothing to repeat along axis %d", d);
     for (size_t i = 0; i < n; i++) {
         int64_t at = 0;
         int inside = 1;
@@ -334,7 +343,7 @@ minnow_status ops_pad(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Trilu --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- Trilu -------------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_trilu(op_context *c) {
     const int upper = graph_node_int(c->node, "upper", 1) != 0;

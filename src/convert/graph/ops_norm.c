@@ -16,7 +16,8 @@ typedef struct job {
     int log;
 } job;
 
-/* --- Layer norm: y = (x - mean) / sqrt(var + epsilon) * gamma + beta -------------------------------------------------------------- */
+/* --- Layer norm: y = (x - mean) / sqrt(var + epsilon) * gamma + beta
+ * -------------------------------------------------------------- */
 
 /* The optional outputs, by the same sums as the vector function; y may be x, so this comes first. */
 static void row_statistics(const job *j, size_t r) {
@@ -39,7 +40,8 @@ static void layer_norm_rows(void *context, size_t begin, size_t end, size_t part
     (void)part;
     for (size_t r = begin; r < end; r++) {
         if (j->mean || j->inverse) row_statistics(j, r);
-        j->math->layer_norm((const float *)j->x + r * j->n, j->gamma, j->beta, j->epsilon, (float *)j->y + r * j->n, j->n);
+        j->math->layer_norm((const float *)j->x + r * j->n, j->gamma, j->beta, j->epsilon, (float *)j->y + r * j->n,
+                            j->n);
     }
 }
 
@@ -71,7 +73,8 @@ static minnow_status weights_of(op_context *c, size_t input, int axis, size_t n,
     *out = w->data;
     memcpy(rows.dims, x->dims + axis, (size_t)rows.rank * sizeof(int64_t));
     TRY(stride_broadcast(c, (const tensor *const[]){w, &rows}, 2, &rank, dims, &p));
-    if (rank != rows.rank || p.count != n) return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu does not fit the rows", input);
+    if (rank != rows.rank || p.count != n)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu does not fit the rows", input);
     if (tensor_count(w) == n) return MINNOW_OK;
     TRY(ops_scratch(c, n * dtype_bytes(w->type), &copy));
     p.n_operands = 1;
@@ -109,14 +112,15 @@ minnow_status ops_layer_norm(op_context *c) {
         TRY(ops_output(c, 2, x->type, x->rank, dims));
         j.inverse = c->outputs[2].data;
     }
-    if (n == 0 && (j.mean || j.inverse)) return error_set(c->error, MINNOW_ERROR_FORMAT, "rows without elements have no mean");
+    if (n == 0 && (j.mean || j.inverse))
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "rows without elements have no mean");
     j.y = c->outputs[0].data;
     j.n = n;
     if (n) ops_parallel(c, rows, 1, 4 * n, x->type == DTYPE_FLOAT32 ? layer_norm_rows : layer_norm_f64_rows, &j);
     return MINNOW_OK;
 }
 
-/* --- RMS norm: y = x / sqrt(mean(x^2) + epsilon) * gamma ---------------------------------------------------------------------------- */
+/* --- RMS norm: y = x / sqrt(mean(x^2) + epsilon) * gamma ---------------------------------------------------------- */
 
 static void rms_norm_rows(void *context, size_t begin, size_t end, size_t part) {
     const job *j = context;
@@ -157,7 +161,8 @@ minnow_status ops_rms_norm(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Softmax: y = e^(x - max) / sum ---------------------------------------------------------------------------------------------------- */
+/* --- Softmax: y = e^(x - max) / sum
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void log_softmax_row(const math_kernels *m, const float *x, float *y, size_t n) {
     float block[256], sum = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Many elements -> one: ReduceSum, ReduceMean ..., ArgMax, ArgMin; and running or sorted rows: CumSum, TopK. Reduced axes are
- * brought to the end first, so that every reduction is one over contiguous elements, in one fixed order. */
+ * Many elements -> one: ReduceSum, ReduceMean ..., ArgMax, ArgMin; and running or sorted rows: CumSum, TopK. Reduced
+ * axes are brought to the end first, so that every reduction is one over contiguous elements, in one fixed order. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
@@ -16,7 +16,7 @@ typedef struct job {
     float *scratch; /* a row a part, for kinds that need one */
 } job;
 
-/* --- One row --------------------------------------------------------------------------------------------------------------- */
+/* --- One row ------------------------------------------------------------------------------------------------------ */
 
 static float f32_log_sum_exp(const math_kernels *m, const float *x, size_t n, float *scratch) {
     float top = m->maximum(x, n), sum;
@@ -37,7 +37,7 @@ static float f32_row(const job *j, const float *x, float *scratch) {
     case REDUCE_MEAN: return m->sum(x, j->n) / (float)j->n;
     case REDUCE_MAX: return m->maximum(x, j->n);
     case REDUCE_MIN:
-        y = j->n ? x[0] : -m->maximum(x, 0);
+        y = j->n ? x[0] : __builtin_inff();
         for (size_t i = 1; i < j->n; i++) y = x[i] != x[i] || x[i] < y ? x[i] : y;
         return y;
     case REDUCE_PROD:
@@ -53,7 +53,7 @@ static float f32_row(const job *j, const float *x, float *scratch) {
 }
 
 static double f64_row(const job *j, const double *x) {
-    const double infinity = (double)-j->math->maximum(NULL, 0);
+    const double infinity = __builtin_inf();
     double y = j->kind == REDUCE_PROD ? 1 : 0, top = 0;
     if (j->kind == REDUCE_MAX || j->kind == REDUCE_MIN) {
         y = j->kind == REDUCE_MAX ? -infinity : infinity;
@@ -121,7 +121,7 @@ static void reduce_rows(void *context, size_t begin, size_t end, size_t part) {
     }
 }
 
-/* --- Reduce* ---------------------------------------------------------------------------------------------------------------- */
+/* --- Reduce* ------------------------------------------------------------------------------------------------------ */
 
 /* Which axes, and the shapes of result and rows. */
 typedef struct reduction {
@@ -203,7 +203,7 @@ minnow_status ops_reduce(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- ArgMax, ArgMin ------------------------------------------------------------------------------------------------------------ */
+/* --- ArgMax, ArgMin ----------------------------------------------------------------------------------------------- */
 
 /* 1 if a beats b; NaN beats all but a NaN before it. */
 static int beats(const tensor *x, const void *data, size_t a, size_t b, int least) {
@@ -242,13 +242,14 @@ minnow_status ops_arg(op_context *c) {
     for (size_t i = 0; i < rows; i++) {
         size_t best = 0;
         for (size_t k = 1; k < r.n; k++)
-            if (last ? !beats(x, in, i * r.n + best, i * r.n + k, least) : beats(x, in, i * r.n + k, i * r.n + best, least)) best = k;
+            if (last ? !beats(x, in, i * r.n + best, i * r.n + k, least) : beats(x, in, i * r.n + k, i * r.n + best,
+                                                                                 least)) best = k;
         ((int64_t *)c->outputs[0].data)[i] = (int64_t)best;
     }
     return MINNOW_OK;
 }
 
-/* --- CumSum -------------------------------------------------------------------------------------------------------------------- */
+/* --- CumSum ------------------------------------------------------------------------------------------------------- */
 
 static void cumulate(const tensor *x, void *out, size_t first, size_t n, size_t stride, int exclusive, int reverse) {
     double sum64 = 0;
@@ -276,7 +277,8 @@ static void cumulate(const tensor *x, void *out, size_t first, size_t n, size_t 
 }
 
 minnow_status ops_cumsum(op_context *c) {
-    const int exclusive = graph_node_int(c->node, "exclusive", 0) != 0, reverse = graph_node_int(c->node, "reverse", 0) != 0;
+    const int exclusive = graph_node_int(c->node, "exclusive", 0) != 0, reverse = graph_node_int(c->node, "reverse",
+            0) != 0;
     int64_t wanted;
     size_t n_wanted, inner = 1, outer = 1;
     int axis;
@@ -293,11 +295,12 @@ minnow_status ops_cumsum(op_context *c) {
     for (int d = axis + 1; d < x->rank; d++) inner *= (size_t)x->dims[d];
     const size_t n = (size_t)x->dims[axis];
     for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < inner; i++) cumulate(x, c->outputs[0].data, o * n * inner + i, n, inner, exclusive, reverse);
+        for (size_t i = 0; i < inner; i++)
+            cumulate(x, c->outputs[0].data, o * n * inner + i, n, inner, exclusive, reverse);
     return MINNOW_OK;
 }
 
-/* --- TopK ----------------------------------------------------------------------------------------------------------------------- */
+/* --- TopK --------------------------------------------------------------------------------------------------------- */
 
 static int goes_first(const tensor *x, size_t a, size_t b, int least) {
     if (beats(x, x->data, a, b, least)) return 1;
@@ -339,7 +342,8 @@ minnow_status ops_topk(op_context *c) {
     TRY(check_reduction(c, REDUCE_MAX, x, 1));
     TRY(ops_axis(c, graph_node_int(c->node, "axis", -1), x->rank, &axis));
     TRY(ops_ints(c, 1, &k, 1, &n_k));
-    if (n_k != 1 || k < 0 || k > x->dims[axis]) return error_set(c->error, MINNOW_ERROR_FORMAT, "k is outside the axis");
+    if (n_k != 1 || k < 0 || k > x->dims[axis])
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "k is outside the axis");
     memcpy(dims, x->dims, sizeof dims);
     dims[axis] = k;
     TRY(ops_charge_product(c, tensor_count(x), 64, 1));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Shapes as values, values under new shapes, values out of nothing, other types: Shape, Size, Reshape, Squeeze, Constant, Range,
- * Cast ... Reshaping copies nothing. */
+ * Shapes as values, values under new shapes, values out of nothing, other types: Shape, Size, Reshape, Squeeze,
+ * Constant, Range, Cast ... Reshaping copies nothing. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
 #include "convert/graph/ops_table.h"
 
-/* --- Constants -------------------------------------------------------------------------------------------------------------- */
+/* --- Constants ---------------------------------------------------------------------------------------------------- */
 
 /* The value lies in the node's attribute and stays there. */
 minnow_status ops_constant(op_context *c) {
@@ -20,9 +20,11 @@ minnow_status ops_constant(op_context *c) {
         } else if (strcmp(a->name, "value_int") == 0 && a->type == ATTRIBUTE_INT) {
             *out = (tensor){.type = DTYPE_INT64, .data = (void *)(uintptr_t)&a->i};
         } else if (strcmp(a->name, "value_floats") == 0 && a->type == ATTRIBUTE_FLOATS) {
-            *out = (tensor){.type = DTYPE_FLOAT32, .rank = 1, .dims = {(int64_t)a->n}, .data = (void *)(uintptr_t)a->floats};
+            *out = (tensor){.type = DTYPE_FLOAT32, .rank = 1, .dims = {(int64_t)a->n}, .data = (void
+            * *)(uintptr_t)a->floats};
         } else if (strcmp(a->name, "value_ints") == 0 && a->type == ATTRIBUTE_INTS) {
-            *out = (tensor){.type = DTYPE_INT64, .rank = 1, .dims = {(int64_t)a->n}, .data = (void *)(uintptr_t)a->ints};
+            *out = (tensor){.type = DTYPE_INT64, .rank = 1, .dims = {(int64_t)a->n}, .data = (void
+            * *)(uintptr_t)a->ints};
         } else {
             continue;
         }
@@ -95,7 +97,7 @@ minnow_status ops_range(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Shapes as values --------------------------------------------------------------------------------------------------------- */
+/* --- Shapes as values --------------------------------------------------------------------------------------------- */
 
 minnow_status ops_shape(op_context *c) {
     TRY(ops_need(c, 1));
@@ -119,7 +121,7 @@ minnow_status ops_size(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- New shapes ----------------------------------------------------------------------------------------------------------------- */
+/* --- New shapes --------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_identity(op_context *c) {
     TRY(ops_need(c, 1));
@@ -137,7 +139,9 @@ minnow_status ops_reshape(op_context *c) {
     TRY(ops_ints(c, 1, dims, TENSOR_MAX_RANK, &rank));
     for (int d = 0; d < (int)rank; d++) {
         if (dims[d] == 0 && !allow_zero) {
-            if (d >= x->rank) return error_set(c->error, MINNOW_ERROR_FORMAT, "dim %d is copied from an input of rank %d", d, x->rank);
+            if (d >= x->rank)
+                return error_set(c->error, MINNOW_ERROR_FORMAT, "dim %d is copied from an input of rank %d", d,
+                                 x->rank);
             dims[d] = x->dims[d];
         }
         if (dims[d] == -1 && open < 0) {
@@ -145,12 +149,14 @@ minnow_status ops_reshape(op_context *c) {
             continue;
         }
         if (dims[d] < 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "dim %d is %lld", d, (long long)dims[d]);
-        if (dims[d] != 0 && known > INT64_MAX / dims[d]) return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
+        if (dims[d] != 0 && known > INT64_MAX / dims[d])
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
         known *= dims[d];
     }
     if (open >= 0) {
         if (known == 0 ? count != 0 : count % known != 0)
-            return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld elements do not fill dims of %lld", (long long)count, (long long)known);
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld elements do not fill dims of %lld", (long long)count,
+                             (long long)known);
         dims[open] = known == 0 ? 0 : count / known;
     }
     return ops_view(c, 0, 0, (int)rank, dims);
@@ -161,10 +167,12 @@ minnow_status ops_flatten(op_context *c) {
     TRY(ops_need(c, 1));
     const tensor *x = c->inputs[0];
     if (axis < 0) axis += x->rank;
-    if (axis < 0 || axis > x->rank) return error_set(c->error, MINNOW_ERROR_FORMAT, "the axis is outside rank %d", x->rank);
+    if (axis < 0 || axis > x->rank)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "the axis is outside rank %d", x->rank);
     for (int d = 0; d < x->rank; d++) {
         int64_t *to = &dims[d >= axis];
-        if (x->dims[d] != 0 && *to > INT64_MAX / x->dims[d]) return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
+        if (x->dims[d] != 0 && *to > INT64_MAX / x->dims[d])
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
         *to *= x->dims[d];
     }
     return ops_view(c, 0, 0, 2, dims);
@@ -180,7 +188,8 @@ minnow_status ops_squeeze(op_context *c) {
     TRY(ops_axes(c, 1, x->rank, axes, &n));
     for (size_t i = 0; i < n; i++) {
         if (x->dims[axes[i]] != 1)
-            return error_set(c->error, MINNOW_ERROR_FORMAT, "axis %d has %lld elements", axes[i], (long long)x->dims[axes[i]]);
+            return error_set(c->error, MINNOW_ERROR_FORMAT, "axis %d has %lld elements", axes[i],
+                             (long long)x->dims[axes[i]]);
         gone |= 1u << axes[i];
     }
     for (int d = 0; d < x->rank; d++)
@@ -229,7 +238,7 @@ minnow_status ops_dropout(op_context *c) {
     return MINNOW_OK;
 }
 
-/* --- Types ------------------------------------------------------------------------------------------------------------------------ */
+/* --- Types -------------------------------------------------------------------------------------------------------- */
 
 typedef struct cast_job {
     const tensor *in;
@@ -249,7 +258,8 @@ minnow_status ops_cast(op_context *c) {
     const tensor *x = c->inputs[0];
     const int64_t to = like ? (int64_t)c->inputs[1]->type : graph_node_int(c->node, "to", 0);
     const dtype type = to > 0 && to <= DTYPE_BFLOAT16 ? (dtype)to : DTYPE_UNDEFINED;
-    if (dtype_bytes(type) == 0) return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "type %lld not supported", (long long)to);
+    if (dtype_bytes(type) == 0)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "type %lld not supported", (long long)to);
     if (type == x->type) return ops_view(c, 0, 0, x->rank, x->dims);
     TRY(ops_output(c, 0, type, x->rank, x->dims));
     cast_job j = {x, &c->outputs[0]};
@@ -270,7 +280,8 @@ minnow_status ops_one_hot(op_context *c) {
     axis64 = graph_node_int(c->node, "axis", -1);
     if (depth < 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "a depth of %lld", (long long)depth);
     if (tensor_count(values) != 2) return error_set(c->error, MINNOW_ERROR_FORMAT, "values must be two elements");
-    if (x->rank == TENSOR_MAX_RANK) return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "rank %d not supported", x->rank + 1);
+    if (x->rank == TENSOR_MAX_RANK)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "rank %d not supported", x->rank + 1);
     TRY(ops_axis(c, axis64, x->rank + 1, &axis));
     for (int d = 0; d <= x->rank; d++) dims[d] = d < axis ? x->dims[d] : d == axis ? depth : x->dims[d - 1];
     TRY(ops_output(c, 0, values->type, x->rank + 1, dims));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The operators' functions, by the file that holds them, and the variants by which one function serves several. ops.c holds the
- * table that names them. */
+ * The operators' functions, by the file that holds them, and the variants by which one function serves several. ops.c
+ * holds the table that names them. */
 #ifndef MINNOW_CONVERT_GRAPH_OPS_TABLE_H
 #define MINNOW_CONVERT_GRAPH_OPS_TABLE_H
 
@@ -22,8 +22,10 @@ minnow_status ops_is_class(op_context *c); /* variant 0: IsNaN, 1: IsInf */
 
 /* ops_unary.c */
 enum {
-    UNARY_ABS, UNARY_CEIL, UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_LOG, UNARY_NEG, UNARY_RECIPROCAL, UNARY_RELU,
-    UNARY_ROUND, UNARY_SIGMOID, UNARY_SIGN, UNARY_SIN, UNARY_SOFTPLUS, UNARY_SQRT, UNARY_TANH, UNARY_GELU, UNARY_GELU_TANH,
+    UNARY_ABS, UNARY_CEIL, UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_LOG, UNARY_NEG, UNARY_RECIPROCAL,
+        UNARY_RELU,
+    UNARY_ROUND, UNARY_SIGMOID, UNARY_SIGN, UNARY_SIN, UNARY_SOFTPLUS, UNARY_SQRT, UNARY_TANH, UNARY_GELU,
+        UNARY_GELU_TANH,
     UNARY_LEAKY_RELU, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_ELU
 };
 minnow_status ops_unary(op_context *c);
@@ -33,7 +35,8 @@ minnow_status ops_clip(op_context *c);
 
 /* ops_reduce.c */
 enum {
-    REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_L1, REDUCE_L2, REDUCE_SUM_SQUARE, REDUCE_LOG_SUM,
+    REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_L1, REDUCE_L2, REDUCE_SUM_SQUARE,
+        REDUCE_LOG_SUM,
     REDUCE_LOG_SUM_EXP
 };
 minnow_status ops_reduce(op_context *c);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Functions of one element: Exp, Erf, Tanh, Relu, Gelu, Floor ...; Not; Clip. float32 in blocks of vector functions, float64 in
- * plain C, integers where the operator takes them. */
+ * Functions of one element: Exp, Erf, Tanh, Relu, Gelu, Floor ...; Not; Clip. float32 in blocks of vector functions,
+ * float64 in plain C, integers where the operator takes them. */
 #include <string.h>
 
 #include "convert/graph/ops.h"
 #include "convert/graph/ops_table.h"
 
-#define BLOCK 1024
+#define BLOCK 256
 
-/* --- Exact functions without libm -------------------------------------------------------------------------------------- */
+/* --- Exact functions without libm --------------------------------------------------------------------------------- */
 
 static uint64_t bits_of(double x) {
     uint64_t u;
@@ -67,7 +67,7 @@ double exact_fmod(double x, double y) {
 
 double exact_sqrt(double x) { return __builtin_sqrt(x); }
 
-/* --- float32 ----------------------------------------------------------------------------------------------------------- */
+/* --- float32 ------------------------------------------------------------------------------------------------------ */
 
 typedef struct job {
     const math_kernels *math;
@@ -113,7 +113,7 @@ static float f32_one(const job *j, float x) {
 
 /* 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) */
 static void gelu_tanh(const math_kernels *m, const float *x, float *y, size_t n) {
-    float u[BLOCK];
+    float u[BLOCK] = {0};
     for (size_t i = 0; i < n; i++) u[i] = 0.797884583f * (x[i] + 0.0447149985f * (x[i] * x[i] * x[i]));
     m->tanh(u, u, n);
     for (size_t i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1.0f + u[i]);
@@ -121,7 +121,7 @@ static void gelu_tanh(const math_kernels *m, const float *x, float *y, size_t n)
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
 static void softplus(const math_kernels *m, const float *x, float *y, size_t n) {
-    float u[BLOCK];
+    float u[BLOCK] = {0};
     for (size_t i = 0; i < n; i++) u[i] = x[i] < 0 ? x[i] : -x[i];
     m->exp(u, u, n);
     for (size_t i = 0; i < n; i++) u[i] += 1.0f;
@@ -130,7 +130,7 @@ static void softplus(const math_kernels *m, const float *x, float *y, size_t n) 
 }
 
 static void elu(const job *j, const float *x, float *y, size_t n) {
-    float u[BLOCK];
+    float u[BLOCK] = {0};
     j->math->exp(x, u, n);
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? j->alpha * (u[i] - 1.0f) : x[i];
 }
@@ -154,7 +154,7 @@ static void f32_range(void *context, size_t begin, size_t end, size_t part) {
     }
 }
 
-/* --- float64 and integers ------------------------------------------------------------------------------------------------ */
+/* --- float64 and integers ----------------------------------------------------------------------------------------- */
 
 static double f64_one(const job *j, double x) {
     switch (j->kind) {
@@ -193,7 +193,8 @@ static void f64_range(void *context, size_t begin, size_t end, size_t part) {
 }
 
 static minnow_status on_integers(op_context *c, int kind, const tensor *x, tensor *out) {
-    const int is_u = x->type == DTYPE_UINT8 || x->type == DTYPE_UINT16 || x->type == DTYPE_UINT32 || x->type == DTYPE_UINT64;
+    const int is_u = x->type == DTYPE_UINT8 || x->type == DTYPE_UINT16 || x->type == DTYPE_UINT32 ||
+        x->type == DTYPE_UINT64;
     const size_t n = tensor_count(x);
     int64_t lanes[LANES_BLOCK];
     if (x->type == DTYPE_BOOL || (kind != UNARY_ABS && kind != UNARY_NEG && kind != UNARY_SIGN && kind != UNARY_RELU))
