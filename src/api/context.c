@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api/model.h"
-#include "convert/graph/interpreter.h"
 #include "run/engine/pool.h"
 
 struct minnow_context {
@@ -44,6 +43,7 @@ static minnow_status create_parts(minnow_context *c, size_t n_threads, minnow_er
     TRY(thread_pool_create(&c->pool, n_threads, error));
     memset(&options, 0, sizeof options);
     options.pool = c->pool;
+    options.twin = c->model->weights;
     TRY(interpreter_create(&c->interpreter, g, &options, error));
     c->scratch = malloc(c->model->dimensions * sizeof *c->scratch);
     c->outputs = calloc(g->n_outputs + 1, sizeof *c->outputs);

@@ -73,6 +73,7 @@ minnow_status model_locate(model_location *out, const char *path, const char *to
     if (file_is_directory(path)) {
         TRY_GOTO(locate_folder(out, path, error));
     } else {
+        if (!file_exists(path)) TRY_GOTO(error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path));
         out->onnx = malloc(strlen(path) + 1);
         if (out->onnx == NULL) TRY_GOTO(out_of_memory(error));
         memcpy(out->onnx, path, strlen(path) + 1);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/graph/interpreter.h"
 #include "convert/import/tokenizer_files.h"
 #include "convert/onnx/onnx.h"
 
@@ -91,7 +90,8 @@ static minnow_status open_parts(minnow_model *m, const model_location *at, minno
     TRY(tokenizer_open(&m->tokenizer, at->tokenizer, error));
     if (at->onnx != NULL) TRY(onnx_open(&m->graph, at->onnx, 1, error));
     else TRY(import_folder(&m->graph, at->folder, NULL, error));
-    if (graph_infer_shapes(m->graph, error) || bind_inputs(m, error) || bind_outputs(m, error) || find_dimensions(m, error))
+    if (graph_infer_shapes(m->graph, error) || bind_inputs(m, error) || bind_outputs(m, error) || find_dimensions(m, error) ||
+        interpreter_create(&m->weights, m->graph, NULL, error))
         return error_prefix(error, error != NULL ? error->status : MINNOW_ERROR_UNSUPPORTED, "%s", at->onnx != NULL ? at->onnx : at->folder);
     limit = m->settings.max_tokens != 0 ? m->settings.max_tokens : MODEL_DEFAULT_MAX_TOKENS;
     m->max_tokens = m->settings.max_positions != 0 && limit > m->settings.max_positions ? m->settings.max_positions : limit;
@@ -129,6 +129,7 @@ minnow_status minnow_model_open(minnow_model **out, const char *path, minnow_err
 void minnow_model_close(minnow_model **model) {
     minnow_model *m = model != NULL ? *model : NULL;
     if (m == NULL) return;
+    interpreter_close(&m->weights);
     graph_close(&m->graph);
     tokenizer_close(&m->tokenizer);
     settings_free(&m->settings);

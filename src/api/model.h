@@ -4,6 +4,7 @@
 #define MINNOW_API_MODEL_H
 
 #include "convert/graph/graph.h"
+#include "convert/graph/interpreter.h"
 #include "convert/import/import.h"
 #include "run/tokenizer/tokenizer.h"
 
@@ -16,6 +17,7 @@ typedef enum model_feed { FEED_IDS, FEED_MASK, FEED_TYPES, FEED_POSITIONS } mode
 
 struct minnow_model {
     graph *graph;
+    interpreter *weights; /* never run: contexts share its packed weights */
     tokenizer *tokenizer;
     model_settings settings;
     model_feed feeds[MODEL_MAX_INPUTS]; /* [graph->n_inputs] */

@@ -111,8 +111,8 @@ static void vectors_are_pytorchs_on_shared_texts(void **state) {
 }
 
 static const char *const texts[] = {"How do I reset my password?", "", "x",
-                                    "Refunds are paid within 14 days of the day on which we receive the returned goods; \xe2\x82\xac"
-                                    "20.00 postage is not refunded unless the item was faulty (see section 7.2).",
+                                    ("Refunds are paid within 14 days of the day on which we receive the returned goods; \xe2\x82\xac"
+                                    "20.00 postage is not refunded unless the item was faulty (see section 7.2)."),
                                     "na\xc3\xafve caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xf0\x9f\x90\x9f"};
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
@@ -230,6 +230,7 @@ static void wrong_calls_are_errors(void **state) {
     float vector[DIMENSIONS];
     (void)state;
     assert_int_equal(minnow_model_open(&none, "no/such/model", &error), MINNOW_ERROR_IO);
+    assert_string_equal(error.message, "no/such/model: no such file or folder");
     assert_null(none);
     assert_int_equal(minnow_model_open(&none, "no/such/model", NULL), MINNOW_ERROR_IO);
     assert_int_equal(minnow_model_open(NULL, NULL, &error), MINNOW_ERROR_ARGUMENT);
