@@ -26,13 +26,21 @@ can_compile() { # $1: headers, separated by blanks; the rest: linker arguments
     return $result
 }
 
+# Where the systems keep the certificates that pip needs.
+has_certificates() {
+    for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/ssl/cert.pem /etc/pki/tls/certs/ca-bundle.crt; do
+        [ ! -s "$file" ] || return 0
+    done
+    return 1
+}
+
 need_build_tools() {
     need gcc command -v "${CC:-cc}"
     need libc6-dev can_compile 'stdio.h pthread.h'
     need make command -v make
     need python3 command -v python3
     need python3-pip python3 -m pip --version
-    need ca-certificates test -e /etc/ssl/certs
+    need ca-certificates has_certificates
 }
 
 apt_install() {

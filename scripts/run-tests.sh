@@ -5,7 +5,7 @@
 #
 # A command is counted by the closing lines it prints: cmocka's "[  PASSED  ] N test(s)." and "[  FAILED  ] N test(s)", or a last line
 # "N passed, N failed"; one that prints neither is one test, passed if it exits with 0. One that exits otherwise and names no
-# failure counts as one failure (it crashed). If $TEST_TALLY names a file, the sums are added to it as a line.
+# failure counts as one failure: it crashed, or ran longer than $TEST_TIMEOUT seconds. If $TEST_TALLY names a file, the sums are added to it as a line.
 set -u
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
@@ -17,7 +17,7 @@ sum() { # $1: a sed expression that leaves the number of a line
 }
 
 for command in "$@"; do
-    bash -c "$command" 2>&1 | tee "$log"
+    timeout --foreground "${TEST_TIMEOUT:-900}" bash -c "$command" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     p=$(sum 's/^\[  PASSED  \] ([0-9]+) test\(s\).*/\1/p')
     f=$(sum 's/^\[  FAILED  \] ([0-9]+) test\(s\).*/\1/p')

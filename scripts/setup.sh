@@ -9,10 +9,9 @@ install_missing
 
 echo '== build' >&2
 make -j"$(nproc)" all
-model=models/all-MiniLM-L6-v2
 echo '== model' >&2
-sh scripts/get-model.sh
-[ -e "$model/onnx/model.onnx" ] || build/minnow export "$model" -o "$model/onnx/model.onnx"
+make model
+model=models/all-MiniLM-L6-v2
 
 question="How do I reset my password?"
 echo "== minnow embed \"$question\"" >&2

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any bytes as an .npy file. What is read must lie in memory as its shape says: every element is looked at. */
+ * Any bytes as an .npy file. What is read must lie in memory as its shape says: every element is looked at.
+ * Covers: src/convert/npy */
 #include <stdlib.h>
 
 #include "convert/npy/npy.h"

@@ -7,7 +7,11 @@ cc=${CC:-cc} cxx=${CXX:-c++} make=${MAKE:-make}
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 passed=0 failed=0
-model=tests/golden/tiny-bert
+
+# A model of 12 dimensions and 40 tokens with random weights.
+model=$root/model
+cp -r tests/golden/tiny-bert/gelu-f32 "$model"
+printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' a first second third text query line another one token{14..39} > "$model/vocab.txt"
 
 check() { # $1: what is checked; the rest: a command
     local what=$1 output
@@ -21,34 +25,34 @@ check() { # $1: what is checked; the rest: a command
     fi
 }
 
-stage=$root/stage prefix=/opt/minnow libdir=/opt/minnow/lib64
+stage=$root/stage prefix=/opt/minnow libdir=/opt/minnow/lib/deep
 installed=$stage$prefix
 check "make install" $make BUILD="$BUILD" DESTDIR="$stage" PREFIX=$prefix LIBDIR=$libdir install
-for file in bin/minnow include/minnow.h lib64/libminnow.a lib64/libminnow.so lib64/libminnow.so.0 lib64/pkgconfig/minnow.pc \
-    lib64/cmake/minnow/minnowConfig.cmake share/man/man1/minnow.1 share/doc/minnow/LICENSE; do
+for file in bin/minnow include/minnow.h lib/deep/libminnow.a lib/deep/libminnow.so lib/deep/libminnow.so.0 lib/deep/pkgconfig/minnow.pc \
+    lib/deep/cmake/minnow/minnowConfig.cmake share/man/man1/minnow.1 share/doc/minnow/LICENSE; do
     check "$file is installed" test -s "$installed/$file"
 done
 check "nothing outside the prefix" test "$(ls -A "$stage")/$(ls -A "$stage/opt")" = opt/minnow
 check "the installed program runs" "$installed/bin/minnow" version
 # A user's own arena_init, json_parse ... must not meet the library's.
-only_public() { ! nm -g --defined-only "$installed/lib64/libminnow.a" | awk 'NF == 3 { print $3 }' | grep -v '^minnow_'; }
+only_public() { ! nm -g --defined-only "$installed/lib/deep/libminnow.a" | awk 'NF == 3 { print $3 }' | grep -v '^minnow_'; }
 check "the archive defines minnow_* alone" only_public
 
-export PKG_CONFIG_SYSROOT_DIR=$stage PKG_CONFIG_PATH=$installed/lib64/pkgconfig
+export PKG_CONFIG_SYSROOT_DIR=$stage PKG_CONFIG_PATH=$installed/lib/deep/pkgconfig
 export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 flags="-Wall -Wextra -Werror"
 check "pkg-config's version" test "$(pkg-config --modversion minnow)" = "$("$installed/bin/minnow" version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)"
 check "C, shared" $cc -std=c11 $flags examples/c/embed.c $(pkg-config --cflags --libs minnow) -o "$root/embed"
 check "C++, shared" $cxx -std=c++17 $flags examples/cpp/search.cpp $(pkg-config --cflags --libs minnow) -o "$root/search"
 check "C, static" $cc -std=c11 $flags examples/c/embed.c $(pkg-config --cflags minnow) \
-    "$installed/lib64/libminnow.a" $(pkg-config --static --libs-only-l minnow | sed 's/-lminnow//') -o "$root/embed-static"
+    "$installed/lib/deep/libminnow.a" $(pkg-config --static --libs-only-l minnow | sed 's/-lminnow//') -o "$root/embed-static"
 for example in embed embed-static; do
-    check "$example runs" env LD_LIBRARY_PATH="$installed/lib64" "$root/$example" $model "a first text" "a second text"
+    check "$example runs" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/$example" "$model" "a first text" "a second text"
 done
 check "embed: the two libraries agree" test \
-    "$(LD_LIBRARY_PATH="$installed/lib64" "$root/embed" $model "a first text" "a second text")" = \
-    "$("$root/embed-static" $model "a first text" "a second text")"
-search() { printf 'one line\nanother line\na third\n' | LD_LIBRARY_PATH="$installed/lib64" "$root/search" $model "a query" | grep -c line; }
+    "$(LD_LIBRARY_PATH="$installed/lib/deep" "$root/embed" "$model" "a first text" "a second text")" = \
+    "$("$root/embed-static" "$model" "a first text" "a second text")"
+search() { printf 'one line\nanother line\na third\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/search" "$model" "a query" | grep -c line; }
 check "search runs" search
 fails_with_message() { ! "$root/embed-static" no/such/model "x" 2> "$root/message" && grep -q 'no/such/model' "$root/message"; }
 check "a missing model is a message" fails_with_message
@@ -56,11 +60,11 @@ check "a missing model is a message" fails_with_message
 if command -v cmake > /dev/null; then
     for language in c cpp; do
         check "cmake configures examples/$language" cmake -S examples/$language -B "$root/cmake-$language" \
-            -DCMAKE_PREFIX_PATH="$installed" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx"
+            -Dminnow_DIR="$installed/lib/deep/cmake/minnow" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx"
         check "cmake builds examples/$language" cmake --build "$root/cmake-$language"
     done
-    check "cmake's embed runs" "$root/cmake-c/embed" $model "a first text" "a second text"
-    check "cmake's static embed runs" "$root/cmake-c/embed_static" $model "a first text" "a second text"
+    check "cmake's embed runs" "$root/cmake-c/embed" "$model" "a first text" "a second text"
+    check "cmake's static embed runs" "$root/cmake-c/embed_static" "$model" "a first text" "a second text"
 fi
 
 check "make uninstall" $make BUILD="$BUILD" DESTDIR="$stage" PREFIX=$prefix LIBDIR=$libdir uninstall

@@ -53,7 +53,8 @@ static void floats_read_back(void **state) {
         random ^= random >> 7;
         random ^= random << 17;
         bits = (uint32_t)(random >> 20);
-        if (i % 2 == 0) bits = (bits & 0x807fffff) | (uint32_t)(105 + random % 50) << 23; /* the sizes that vectors have */
+        /* the sizes that vectors have */
+        if (i % 2 == 0) bits = (bits & 0x807fffff) | (uint32_t)(105 + random % 50) << 23;
         memcpy(&x, &bits, 4);
         if (!(x - x == 0) || x == 0) continue;
         length = cli_format_float(out, x);
@@ -86,7 +87,8 @@ static void integers(void **state) {
     cli_buffer_free(&b);
 }
 
-static void expect_printed(void (*print)(FILE *, const char *, size_t), const char *text, size_t bytes, const char *expected) {
+static void expect_printed(void (*print)(FILE *, const char *, size_t), const char *text, size_t bytes,
+                           const char *expected) {
     char got[256];
     FILE *file = tmpfile();
     size_t n;

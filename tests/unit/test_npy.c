@@ -47,7 +47,8 @@ static void reads_all_versions(void **state) {
     int major;
     (void)state;
     for (major = 1; major <= 3; major++) {
-        const size_t bytes = build(file, major, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", values, sizeof values);
+        const size_t bytes = build(file, major, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n",
+                                   values, sizeof values);
         arena memory;
         tensor t;
         size_t n;
@@ -81,9 +82,11 @@ static void refuses_by_name(void **state) {
     (void)state;
     expect(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }", 16, no,
            "npy: Fortran order is not supported; save a C-ordered array");
-    expect(1, "{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8, no, "npy: big-endian type '>f4' is not supported");
+    expect(1, "{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8, no,
+           "npy: big-endian type '>f4' is not supported");
     expect(1, "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8, no, "npy: type '|O' is not supported");
-    expect(1, "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }", 32, no, "npy: type '<c16' is not supported");
+    expect(1, "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }", 32, no,
+           "npy: type '<c16' is not supported");
     expect(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8, no,
            "npy: structured types are not supported");
     expect(4, "{}", 0, no, "npy: version 4.0 is not supported");
@@ -104,7 +107,8 @@ static void refuses_malformed(void **state) {
     expect(1, "{'shape': (99999999999999999999,)}", 0, bad, "npy: dimension 0 is too large");
     expect(1, "{'fortran_order': Maybe}", 0, bad, "npy header, character 19: True or False expected");
     expect(1, "{'descr': '<f4", 0, bad, "npy header, character 15: a closing quote expected");
-    expect(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x", 8, bad, "npy header, character 57: the end expected");
+    expect(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x", 8, bad,
+           "npy header, character 57: the end expected");
     expect(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 7, bad,
            "npy: the shape needs 8 bytes of elements, the file has 7");
     expect(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 9, bad,

@@ -11,7 +11,8 @@
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
 #define MAX_HEADER_BYTES 65536 /* more than any plain array needs: longer ones describe structures */
-#define WRITTEN_HEADER_BYTES 128 /* all that comes before the elements; a multiple of 64, so that they are aligned in the file */
+/* all that comes before the elements; a multiple of 64, so that they are aligned in the file */
+#define WRITTEN_HEADER_BYTES 128
 
 static const struct {
     char kind[4];
@@ -35,7 +36,8 @@ typedef struct header {
 } header;
 
 static minnow_status malformed(const cursor *c, const char *expected, minnow_error *error) {
-    return error_set(error, MINNOW_ERROR_FORMAT, "npy header, character %zu: %s expected", (size_t)(c->at - c->start) + 1, expected);
+    return error_set(error, MINNOW_ERROR_FORMAT, "npy header, character %zu: %s expected",
+                     (size_t)(c->at - c->start) + 1, expected);
 }
 
 static void skip_spaces(cursor *c) {
@@ -87,7 +89,8 @@ static minnow_status parse_descr(cursor *c, header *h, minnow_error *error) {
         h->type = kinds[i].type;
         if (text[0] == '<' || text[0] == '=' || (text[0] == '|' && text[2] == '1')) return MINNOW_OK;
         if (text[0] == '>' && text[2] == '1') return MINNOW_OK; /* one byte has no order */
-        if (text[0] == '>') return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: big-endian type '%s' is not supported", text);
+        if (text[0] == '>')
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: big-endian type '%s' is not supported", text);
     }
     return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: type '%s' is not supported", text);
 }
@@ -103,13 +106,15 @@ static minnow_status parse_shape(cursor *c, header *h, minnow_error *error) {
         skip_spaces(c);
         first = c->at;
         for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
-            if (value > (INT64_MAX - 9) / 10) return error_set(error, MINNOW_ERROR_FORMAT, "npy: dimension %d is too large", h->rank);
+            if (value > (INT64_MAX - 9) / 10)
+                return error_set(error, MINNOW_ERROR_FORMAT, "npy: dimension %d is too large", h->rank);
             value = value * 10 + (uint64_t)(*c->at - '0');
         }
         if (c->at == first) return malformed(c, "a dimension", error);
         if (c->at < c->end && *c->at == 'L') c->at++; /* Python 2 */
         if (h->rank == TENSOR_MAX_RANK)
-            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: more than %d dimensions are not supported", TENSOR_MAX_RANK);
+            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: more than %d dimensions are not supported",
+                             TENSOR_MAX_RANK);
         h->dims[h->rank++] = (int64_t)value;
         comma = take(c, ',');
     }
@@ -143,7 +148,8 @@ static minnow_status parse_header(cursor *c, header *h, minnow_error *error) {
     }
     skip_spaces(c);
     if (c->at != c->end) return malformed(c, "the end", error);
-    if (h->seen != 7) return error_set(error, MINNOW_ERROR_FORMAT, "npy header: descr, fortran_order or shape is missing");
+    if (h->seen != 7)
+        return error_set(error, MINNOW_ERROR_FORMAT, "npy header: descr, fortran_order or shape is missing");
     return MINNOW_OK;
 }
 
@@ -159,7 +165,8 @@ static minnow_status find_header(const uint8_t *data, size_t bytes, cursor *c, m
     if (bytes < prefix) return error_set(error, MINNOW_ERROR_FORMAT, "npy: cut off in the header");
     n = data[6] == 1 ? load_u16(data + 8) : load_u32(data + 8);
     if (n > bytes - prefix) return error_set(error, MINNOW_ERROR_FORMAT, "npy: cut off in the header");
-    if (n > MAX_HEADER_BYTES) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: a header of %zu bytes is not supported", n);
+    if (n > MAX_HEADER_BYTES)
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: a header of %zu bytes is not supported", n);
     c->start = c->at = data + prefix;
     c->end = c->start + n;
     return MINNOW_OK;
@@ -180,12 +187,14 @@ minnow_status npy_read(const uint8_t *data, size_t bytes, arena *memory, tensor 
     TRY(find_header(data, bytes, &c, error));
     TRY(parse_header(&c, &h, error));
     if (h.fortran_order && h.rank > 1)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: Fortran order is not supported; save a C-ordered array");
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "npy: Fortran order is not supported; save a C-ordered array");
     TRY(tensor_check_shape(h.type, h.rank, h.dims, &count, error));
     needed = count * dtype_bytes(h.type);
     present = bytes - (size_t)(c.end - data);
     if (needed != present)
-        return error_set(error, MINNOW_ERROR_FORMAT, "npy: the shape needs %zu bytes of elements, the file has %zu", needed, present);
+        return error_set(error, MINNOW_ERROR_FORMAT, "npy: the shape needs %zu bytes of elements, the file has %zu",
+                         needed, present);
     if (h.type == DTYPE_BOOL) TRY(check_bools(c.end, count, error));
     elements = arena_alloc(memory, needed);
     if (elements == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "npy: out of memory for %zu bytes", needed);
@@ -200,14 +209,16 @@ minnow_status npy_read(const uint8_t *data, size_t bytes, arena *memory, tensor 
 
 /* --- Writing ------------------------------------------------------------------------------------------------ */
 
-static minnow_status format_header(char out[WRITTEN_HEADER_BYTES], dtype type, int rank, const int64_t *dims, minnow_error *error) {
+static minnow_status format_header(char out[WRITTEN_HEADER_BYTES], dtype type, int rank, const int64_t *dims,
+                                   minnow_error *error) {
     char shape[TENSOR_MAX_RANK * 22 + 4];
     const size_t room = WRITTEN_HEADER_BYTES - 10;
     const uint16_t header_bytes = WRITTEN_HEADER_BYTES - 10;
     size_t used = 0, i;
     int d, n;
     for (i = 0; i < N_KINDS && kinds[i].type != type; i++) continue;
-    if (i == N_KINDS) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: type %s cannot be written", dtype_name(type));
+    if (i == N_KINDS)
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: type %s cannot be written", dtype_name(type));
     shape[0] = '\0';
     for (d = 0; d < rank; d++)
         used += (size_t)snprintf(shape + used, sizeof shape - used, d == 0 ? "%lld%s" : " %lld%s", (long long)dims[d],
@@ -215,10 +226,11 @@ static minnow_status format_header(char out[WRITTEN_HEADER_BYTES], dtype type, i
     memset(out, ' ', WRITTEN_HEADER_BYTES);
     memcpy(out, MAGIC "\1\0", 8);
     memcpy(out + 8, &header_bytes, 2);
-    n = snprintf(out + 10, room, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }", kinds[i].kind[1] == '1' ? '|' : '<',
-                 kinds[i].kind, shape);
+    n = snprintf(out + 10, room, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }",
+                 kinds[i].kind[1] == '1' ? '|' : '<', kinds[i].kind, shape);
     /* Only eight dimensions near 2^63 each would not fit, and no such tensor exists. */
-    if (n < 0 || (size_t)n >= room) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: the shape is too long to write");
+    if (n < 0 || (size_t)n >= room)
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "npy: the shape is too long to write");
     out[10 + n] = ' ';
     out[WRITTEN_HEADER_BYTES - 1] = '\n';
     return MINNOW_OK;

@@ -19,8 +19,8 @@ minnow_status npy_read(const uint8_t *data, size_t bytes, arena *memory, tensor 
 /* Writes a tensor as version 1.0, all or nothing. */
 minnow_status npy_write(const char *path, const tensor *value, minnow_error *error);
 
-/* A matrix whose number of rows is known only at the end: the header is written again by npy_stream_commit. The file appears under
- * its name then; npy_stream_abort leaves nothing. One of the two must follow a successful open. */
+/* A matrix whose number of rows is known only at the end: the header is written again by npy_stream_commit. The file
+ * appears under its name then; npy_stream_abort leaves nothing. One of the two must follow a successful open. */
 typedef struct npy_stream {
     file_writer writer;
     dtype type;
