@@ -28,8 +28,8 @@ run-debug: all $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)) $(call cli_commands,$(BUILD))
 run-unit: $(UNIT)
 	@$(RUN_TESTS) $(unit_commands)
-# No -L: the loader and libc are those of libcmocka-dev:arm64's dependency libc6:arm64. With -L /usr/aarch64-linux-gnu (libc6-arm64-cross
-# of Debian 12) any dynamic program spins for ever in its first pthread_create.
+# No -L: loader and libc are both those of libc6:arm64, which libcmocka-dev:arm64 brings. The loader of libc6-arm64-cross
+# (-L /usr/aarch64-linux-gnu) would take that libc too, and such a pair spins for ever in pthread_create.
 AARCH64_FLAGS := BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
     RUNNER="qemu-aarch64 -E MINNOW_TEST_EMULATED=1"
 test-aarch64: ## cross build for AArch64, unit tests under qemu-user
