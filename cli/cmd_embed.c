@@ -39,6 +39,7 @@ static const char help[] =
     "                         number, packed; signed or unsigned bytes)\n"
     "      --dimensions D     keep the first D numbers, scaled to length 1 again\n"
     "      --threads N        default: one a processor; results do not depend on it\n"
+    "      --external-data    allow tensors in other files beneath the model's folder\n"
     "  -h, --help             this text\n"
     "\n"
     "Examples:\n"

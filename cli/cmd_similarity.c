@@ -24,6 +24,7 @@ static const char help[] =
     "      --pool HOW         mean, cls or max (default: the model's, else mean)\n"
     "      --max-tokens N     cut texts after N tokens (default: the model's limit)\n"
     "      --threads N        default: one a processor; results do not depend on it\n"
+    "      --external-data    allow tensors in other files beneath the model's folder\n"
     "  -h, --help             this text\n"
     "\n"
     "Examples:\n"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/cpu.h"
-#include "base/file.h"
 #include "cli.h"
 
 #define BLOCK_TEXT_BYTES ((size_t)4 * 1024 * 1024)
@@ -25,11 +24,10 @@ static minnow_status open_model(cli_encoder *e, minnow_error *error) {
         path = found = cli_find_model(error);
         if (found == NULL) return error->status;
     }
-    if (!file_exists(path) && !file_is_directory(path))
-        return error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path);
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.tokenizer_path = e->options.tokenizer;
+    options.external_data = e->options.external_data;
     status = minnow_model_open_with(&e->model, path, &options, error);
     free(found);
     return status;

@@ -107,6 +107,7 @@ int cli_take_model_option(const char *command, int code, const char *value, cli_
     case CLI_OPTION_MAX_TOKENS:
         if (cli_parse_size(value, 1, 1000000000, &out->max_tokens)) return CLI_OK;
         return cli_usage_error(command, "--max-tokens: '%.100s' is not a whole number from 1 to 1000000000", value);
+    case CLI_OPTION_EXTERNAL_DATA: out->external_data = 1; return CLI_OK;
     default: return take_pooling(command, value, &out->pooling);
     }
 }

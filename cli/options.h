@@ -20,7 +20,7 @@ typedef struct cli_model_options {
     const char *model, *tokenizer; /* NULL: found */
     size_t n_threads, max_tokens;  /* 0: default */
     minnow_pooling pooling;
-    int no_normalize;
+    int no_normalize, external_data;
 } cli_model_options;
 
 enum {
@@ -29,6 +29,7 @@ enum {
     CLI_OPTION_THREADS,
     CLI_OPTION_MAX_TOKENS,
     CLI_OPTION_POOL,
+    CLI_OPTION_EXTERNAL_DATA,
     CLI_OPTION_OWN
 };
 /* Entries for a table of long options; a command's own codes begin at CLI_OPTION_OWN. */
@@ -37,7 +38,8 @@ enum {
         {"tokenizer", required_argument, NULL, CLI_OPTION_TOKENIZER},   \
         {"threads", required_argument, NULL, CLI_OPTION_THREADS},       \
         {"max-tokens", required_argument, NULL, CLI_OPTION_MAX_TOKENS}, \
-        {"pool", required_argument, NULL, CLI_OPTION_POOL}
+        {"pool", required_argument, NULL, CLI_OPTION_POOL},             \
+        {"external-data", no_argument, NULL, CLI_OPTION_EXTERNAL_DATA}
 /* Takes one of them. CLI_OK, or CLI_USAGE with a message. */
 int cli_take_model_option(const char *command, int code, const char *value, cli_model_options *out);
 

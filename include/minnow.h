@@ -100,6 +100,7 @@ typedef struct minnow_model minnow_model;
 typedef struct minnow_model_options {
     size_t size;
     const char *tokenizer_path; /* tokenizer.json or vocab.txt; NULL: beside the model, or in the parent of onnx/ */
+    int external_data;          /* 1: an ONNX file may keep tensors in other files beneath its folder; 0: refused */
 } minnow_model_options;
 
 /* Opens a model: an ONNX file, a folder that holds one (model.onnx or onnx/model.onnx) or a folder in

@@ -82,13 +82,13 @@ static minnow_status find_dimensions(minnow_model *m, minnow_error *error) {
     return error_set(error, MINNOW_ERROR_UNSUPPORTED, "the last dimension of output '%s' cannot be known from the graph", v->name);
 }
 
-static minnow_status open_parts(minnow_model *m, const model_location *at, minnow_error *error) {
+static minnow_status open_parts(minnow_model *m, const model_location *at, int external_data, minnow_error *error) {
     size_t limit;
     if (at->tokenizer == NULL)
         return error_set(error, MINNOW_ERROR_IO, "%s: no tokenizer.json or vocab.txt beside it", at->onnx != NULL ? at->onnx : at->folder);
     TRY(settings_read(&m->settings, at->folder, error));
     TRY(tokenizer_open(&m->tokenizer, at->tokenizer, error));
-    if (at->onnx != NULL) TRY(onnx_open(&m->graph, at->onnx, 1, error));
+    if (at->onnx != NULL) TRY(onnx_open(&m->graph, at->onnx, external_data, error));
     else TRY(import_folder(&m->graph, at->folder, NULL, error));
     if (graph_infer_shapes(m->graph, error) || bind_inputs(m, error) || bind_outputs(m, error) || find_dimensions(m, error) ||
         interpreter_create(&m->weights, m->graph, NULL, error))
@@ -100,7 +100,7 @@ static minnow_status open_parts(minnow_model *m, const model_location *at, minno
 
 minnow_status minnow_model_open_with(minnow_model **out, const char *path, const minnow_model_options *options,
                                      minnow_error *error) {
-    minnow_model_options o = {sizeof o, NULL};
+    minnow_model_options o = {sizeof o, NULL, 0};
     model_location at = {NULL, NULL, NULL};
     minnow_error own; /* error_prefix needs one even if the caller has none */
     minnow_model *m = NULL;
@@ -112,7 +112,7 @@ minnow_status minnow_model_open_with(minnow_model **out, const char *path, const
     TRY_GOTO(model_locate(&at, path, o.tokenizer_path, error));
     m = calloc(1, sizeof *m);
     if (m == NULL) TRY_GOTO(error_set(error, MINNOW_ERROR_MEMORY, "out of memory"));
-    TRY_GOTO(open_parts(m, &at, error));
+    TRY_GOTO(open_parts(m, &at, o.external_data, error));
     model_location_free(&at);
     *out = m;
     return MINNOW_OK;

@@ -200,7 +200,7 @@ static void is_off_unless_asked_for(void **state) {
     graph *g = NULL;
     (void)state;
     assert_int_equal(onnx_read(&g, m.bytes, m.n, NULL, &error), MINNOW_ERROR_UNSUPPORTED);
-    assert_string_equal(error.message, "tensor 'w': external data ('data.bin') is not allowed here");
+    assert_string_equal(error.message, "tensor 'w': external data ('data.bin') is off unless asked for (--external-data)");
     assert_int_equal(file_write_all(in_scratch("model/m.onnx"), m.bytes, m.n, &error), MINNOW_OK);
     assert_int_equal(onnx_open(&g, in_scratch("model/m.onnx"), 0, &error), MINNOW_ERROR_UNSUPPORTED);
     if (onnx_open(&g, in_scratch("model/m.onnx"), 1, &error) != MINNOW_OK) fail_msg("%s", error.message);
