@@ -41,13 +41,14 @@ static minnow_status name_model(export_files *out, const char *output, minnow_er
 }
 
 static minnow_status name_folder(export_files *out, minnow_error *error) {
-    char *folder, *parent;
+    char *folder, *parent = NULL;
+    int ok;
     if (file_os_is_special(out->model)) return MINNOW_OK;
     folder = path_folder(out->model);
-    parent = folder != NULL && strcmp(path_name(folder), "onnx") == 0 ? path_folder(folder) : NULL;
+    ok = folder != NULL && path_above_onnx(&parent, folder);
     out->folder = parent != NULL ? parent : folder;
     if (parent != NULL) free(folder);
-    return out->folder == NULL ? out_of_memory(error) : MINNOW_OK;
+    return ok ? MINNOW_OK : out_of_memory(error);
 }
 
 static minnow_status compare(const char *from, const char *to, int *same, minnow_error *error) {

@@ -123,8 +123,16 @@ char *cli_find_tokenizer(const char *model, minnow_error *error) {
         return NULL;
     }
     folder = file_is_directory(model) ? path_join("", model) : path_folder(model);
-    if (folder != NULL && !has_tokenizer(folder) && strcmp(path_name(folder), "onnx") == 0)
-        folder = folder_free(folder);
+    if (folder != NULL && !has_tokenizer(folder)) {
+        char *parent;
+        if (!path_above_onnx(&parent, folder)) {
+            free(folder);
+            folder = NULL;
+        } else if (parent != NULL) {
+            free(folder);
+            folder = parent;
+        }
+    }
     if (folder == NULL) {
         error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     } else if (!has_tokenizer(folder)) {

@@ -79,12 +79,16 @@ static int long_option_error(const char *command, const char *argument, const st
 
 int cli_option_error(const char *command, int result, char *const *argv, const struct option *options) {
     const char *argument = argv[optind - 1];
+    const struct option *known = options;
     if (result == ':') {
         if (strncmp(argument, "--", 2) == 0)
             return cli_usage_error(command, "option '--%s' needs a value", option_name(options, optopt));
         return cli_usage_error(command, "option '-%c' needs a value", optopt);
     }
-    if (strncmp(argument, "--", 2) == 0 && argument[2] != '\0')
+    /* optopt is 0 for an unknown long option, and a known one's value where it was given what it does not take; in the
+     * midst of "-xh", optind - 1 is the argument before. */
+    for (; known->name != NULL && known->val != optopt; known++) continue;
+    if (strncmp(argument, "--", 2) == 0 && argument[2] != '\0' && (optopt == 0 || known->name != NULL))
         return long_option_error(command, argument + 2, options);
     return cli_usage_error(command, "unknown option '-%c'; put '--' before a text that begins with '-'", optopt);
 }

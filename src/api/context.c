@@ -126,10 +126,8 @@ static minnow_status run_graph(minnow_context *c, const char *text, size_t text_
     memset(c->wanted, 0, g->n_outputs);
     c->wanted[output] = 1;
     TRY(interpreter_run(c->interpreter, inputs, c->outputs, c->wanted, error));
-    if (encoding != NULL) {
-        encoding->n_tokens = n;
-        encoding->truncated = truncated;
-    }
+    encoding->n_tokens = n;
+    encoding->truncated = truncated;
     return MINNOW_OK;
 }
 
@@ -146,35 +144,44 @@ static minnow_status check_output(const minnow_context *c, size_t output, int ra
 
 minnow_status minnow_encode(minnow_context *c, const char *text, size_t text_bytes, float *vector, size_t capacity,
                             minnow_encoding *encoding, minnow_error *error) {
-    const size_t dimensions = c->model->dimensions;
-    size_t d;
+    minnow_encoding found;
+    size_t dimensions, d;
+    if (c == NULL || vector == NULL || (text == NULL && text_bytes != 0))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_encode: NULL argument");
+    dimensions = c->model->dimensions;
     if (capacity < dimensions)
         return error_set(error, MINNOW_ERROR_CAPACITY, "a vector has %zu numbers, room for %zu", dimensions, capacity);
     if (c->model->tokens_output != SIZE_MAX) {
-        TRY(run_graph(c, text, text_bytes, c->model->tokens_output, encoding, error));
+        TRY(run_graph(c, text, text_bytes, c->model->tokens_output, &found, error));
         TRY(check_output(c, c->model->tokens_output, 3, error));
         pool_tokens(c->outputs[c->model->tokens_output].data, c->ids.count, dimensions, c->pooling, c->normalize, c->scratch,
                     vector);
-        return MINNOW_OK;
+    } else {
+        TRY(run_graph(c, text, text_bytes, c->model->pooled_output, &found, error));
+        TRY(check_output(c, c->model->pooled_output, 2, error));
+        for (d = 0; d < dimensions; d++)
+            c->scratch[d] = (double)((const float *)c->outputs[c->model->pooled_output].data)[d];
+        pool_finish(c->scratch, dimensions, c->normalize, vector);
     }
-    TRY(run_graph(c, text, text_bytes, c->model->pooled_output, encoding, error));
-    TRY(check_output(c, c->model->pooled_output, 2, error));
-    for (d = 0; d < dimensions; d++) c->scratch[d] = (double)((const float *)c->outputs[c->model->pooled_output].data)[d];
-    pool_finish(c->scratch, dimensions, c->normalize, vector);
+    if (encoding != NULL) *encoding = found;
     return MINNOW_OK;
 }
 
 minnow_status minnow_encode_tokens(minnow_context *c, const char *text, size_t text_bytes, float *vectors, size_t capacity,
                                    minnow_encoding *encoding, minnow_error *error) {
+    minnow_encoding found;
     size_t needed;
+    if (c == NULL || (vectors == NULL && capacity != 0) || (text == NULL && text_bytes != 0))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_encode_tokens: NULL argument");
     if (c->model->tokens_output == SIZE_MAX)
         return error_set(error, MINNOW_ERROR_UNSUPPORTED, "the graph gives pooled vectors only");
-    TRY(run_graph(c, text, text_bytes, c->model->tokens_output, encoding, error));
+    TRY(run_graph(c, text, text_bytes, c->model->tokens_output, &found, error));
     TRY(check_output(c, c->model->tokens_output, 3, error));
     needed = c->ids.count * c->model->dimensions;
     if (needed > capacity)
         return error_set(error, MINNOW_ERROR_CAPACITY, "%zu numbers, room for %zu", needed, capacity);
     memcpy(vectors, c->outputs[c->model->tokens_output].data, needed * sizeof *vectors);
+    if (encoding != NULL) *encoding = found;
     return MINNOW_OK;
 }
 

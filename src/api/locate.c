@@ -2,7 +2,7 @@
  * A path -> where the model's graph, settings and tokenizer lie.
  *
  *   FILE.onnx                beside it, or in the parent of onnx/
- *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx, or FOLDER/model.safetensors with config.json */
+ *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx (as above), or FOLDER/model.safetensors with config.json */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,29 +36,35 @@ static minnow_status find_tokenizer(char **out, const char *folder, minnow_error
 
 /* The settings of model/onnx/model.onnx lie in model/, unless there are some in model/onnx/ itself. */
 static minnow_status locate_beside(model_location *out, const char *path, minnow_error *error) {
-    char *config = NULL;
+    char *config = NULL, *parent;
+    minnow_status status;
     out->folder = path_folder(path);
     if (out->folder == NULL) return out_of_memory(error);
     TRY(find_tokenizer(&out->tokenizer, out->folder, error));
-    TRY(find_file(&config, out->folder, "config.json", error));
-    if (config == NULL && strcmp(path_name(out->folder), "onnx") == 0) {
-        char *parent = path_folder(out->folder);
-        if (parent == NULL) return out_of_memory(error);
-        free(out->folder);
+    if (!path_above_onnx(&parent, out->folder)) return out_of_memory(error);
+    if (parent == NULL) return MINNOW_OK;
+    status = find_tokenizer(&out->tokenizer, parent, error);
+    if (status == MINNOW_OK) status = find_file(&config, out->folder, "config.json", error);
+    if (status == MINNOW_OK && config == NULL) {
+        char *old = out->folder;
         out->folder = parent;
-        TRY(find_tokenizer(&out->tokenizer, parent, error));
+        parent = old;
     }
     free(config);
-    return MINNOW_OK;
+    free(parent);
+    return status;
 }
 
 static minnow_status locate_folder(model_location *out, const char *path, minnow_error *error) {
     char *weights = NULL;
+    TRY(find_file(&out->onnx, path, "onnx/model.onnx", error));
+    if (out->onnx == NULL) {
+        TRY(find_file(&out->onnx, path, "model.onnx", error));
+        if (out->onnx != NULL) return locate_beside(out, out->onnx, error); /* the folder may be onnx/ itself */
+    }
     out->folder = malloc(strlen(path) + 1);
     if (out->folder == NULL) return out_of_memory(error);
     memcpy(out->folder, path, strlen(path) + 1);
-    TRY(find_file(&out->onnx, path, "onnx/model.onnx", error));
-    TRY(find_file(&out->onnx, path, "model.onnx", error));
     TRY(find_file(&weights, path, "model.safetensors", error));
     if (out->onnx == NULL && weights == NULL)
         return error_set(error, MINNOW_ERROR_IO, "%s: no model.onnx, onnx/model.onnx or model.safetensors in this folder",

@@ -137,23 +137,25 @@ void minnow_model_close(minnow_model **model) {
     *model = NULL;
 }
 
-size_t minnow_model_dimensions(const minnow_model *model) { return model->dimensions; }
-size_t minnow_model_max_tokens(const minnow_model *model) { return model->max_tokens; }
+size_t minnow_model_dimensions(const minnow_model *model) { return model == NULL ? 0 : model->dimensions; }
+size_t minnow_model_max_tokens(const minnow_model *model) { return model == NULL ? 0 : model->max_tokens; }
 
 minnow_status minnow_tokenize(const minnow_model *model, const char *text, size_t text_bytes, size_t max_tokens,
                               int32_t *ids, size_t capacity, size_t *n_ids, int *truncated, minnow_error *error) {
     token_ids found = {NULL, 0, 0};
     int cut = 0;
-    minnow_status status =
-        tokenizer_encode(model->tokenizer, text, text_bytes == MINNOW_STRLEN ? strlen(text) : text_bytes, max_tokens,
-                         &found, &cut, error);
+    minnow_status status;
+    if (model == NULL || (ids == NULL && capacity != 0) || (text == NULL && text_bytes != 0))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_tokenize: NULL argument");
+    status = tokenizer_encode(model->tokenizer, text, text_bytes == MINNOW_STRLEN ? strlen(text) : text_bytes, max_tokens,
+                              &found, &cut, error);
     if (status == MINNOW_OK) {
         if (n_ids != NULL) *n_ids = found.count;
-        if (truncated != NULL) *truncated = cut;
         if (found.count > capacity)
             status = error_set(error, MINNOW_ERROR_CAPACITY, "%zu ids, room for %zu", found.count, capacity);
         else if (found.count > 0)
             memcpy(ids, found.data, found.count * sizeof *ids);
+        if (status == MINNOW_OK && truncated != NULL) *truncated = cut;
     }
     token_ids_free(&found);
     return status;

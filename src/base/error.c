@@ -62,7 +62,8 @@ minnow_status error_prefix(minnow_error *error, minnow_status status, const char
         copy_escaped(error->message, sizeof error->message / 2, prefix);
         used = strlen(error->message);
         error->status = status;
-        snprintf(error->message + used, sizeof error->message - used, ": %s", old);
+        memcpy(error->message + used, ": ", 2); /* there is room: the prefix took half */
+        copy_escaped(error->message + used + 2, sizeof error->message - used - 2, old);
     }
     return status;
 }

@@ -22,6 +22,7 @@ static void writer_clear(file_writer *w) {
 
 minnow_status file_writer_open(file_writer *out, const char *path, minnow_error *error) {
     memset(out, 0, sizeof *out);
+    if (*path == '\0') return error_set(error, MINNOW_ERROR_IO, "'': cannot create: the file name is empty");
     out->path = malloc(strlen(path) + 1);
     out->temporary_path = malloc(strlen(path) + FILE_OS_TEMPORARY_BYTES);
     if (out->path == NULL || out->temporary_path == NULL) {
@@ -135,6 +136,21 @@ char *path_folder(const char *path) {
     else memcpy(out, path, n);
     out[n] = '\0';
     return out;
+}
+
+int path_above_onnx(char **out, const char *folder) {
+    const char *name = path_name(folder);
+    char *real;
+    int found, no_memory;
+    *out = NULL;
+    if (strcmp(name, "onnx") == 0) return (*out = path_folder(folder)) != NULL;
+    if (*name != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return 1;
+    real = file_os_real_path(folder);
+    no_memory = real == NULL && errno == ENOMEM;
+    found = real != NULL && strcmp(path_name(real), "onnx") == 0;
+    free(real);
+    if (found) *out = path_join(strcmp(folder, ".") == 0 ? "" : folder, "..");
+    return !no_memory && (!found || *out != NULL);
 }
 
 int path_has_suffix(const char *path, const char *suffix) {

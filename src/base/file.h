@@ -48,6 +48,9 @@ char *path_join(const char *folder, const char *name);
 char *path_folder(const char *path);
 /* The part after the last separator; points into `path`. */
 const char *path_name(const char *path);
+/* *out is the parent of a folder named "onnx", where the Hub's layout keeps what belongs to the model in it; malloc'd.
+ * NULL if the folder has another name. "." and ".." are looked up. Returns 0 if out of memory. */
+int path_above_onnx(char **out, const char *folder);
 int path_has_suffix(const char *path, const char *suffix);
 
 #endif

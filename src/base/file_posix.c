@@ -148,9 +148,19 @@ int file_is_directory(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Names of files that are open already. Behind them may be a regular file, but renaming would replace the name. */
+static int names_open_file(const char *path) {
+    static const char *const folders[] = {"/dev/fd/", "/proc/"};
+    size_t i;
+    for (i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0) return 1;
+    return strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0;
+}
+
 int file_os_is_special(const char *path) {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    if (stat(path, &info) != 0) return 0;
+    return names_open_file(path) || (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
 FILE *file_os_create_temporary(const char *path, char *temporary_path) {
@@ -183,6 +193,7 @@ FILE *file_os_create_temporary(const char *path, char *temporary_path) {
     return stream;
 }
 
+char *file_os_real_path(const char *path) { return realpath(path, NULL); }
 int file_os_sync(FILE *stream) { return fsync(fileno(stream)); }
 int file_os_replace(const char *from, const char *to) { return rename(from, to); }
 int file_os_make_directory(const char *path) { return mkdir(path, 0777); }

@@ -72,6 +72,7 @@ FILE *file_os_create_temporary(const char *path, char *temporary_path) {
     return NULL;
 }
 
+char *file_os_real_path(const char *path) { return _fullpath(NULL, path, 0); }
 int file_os_sync(FILE *stream) { return _commit(_fileno(stream)); }
 
 int file_os_replace(const char *from, const char *to) {

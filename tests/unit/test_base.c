@@ -37,6 +37,14 @@ static void error_text_is_cut_whole(void **state) {
     error_prefix(&e, MINNOW_ERROR_IO, "%s", name);
     assert_true(strlen(e.message) < sizeof e.message);
     assert_non_null(strstr(e.message, ": reason")); /* a long path must not hide why */
+    for (size_t i = 0; i < 510; i += 2) memcpy(name + i, "\xc3\xa9", 2);
+    name[510] = '\0';
+    error_set(&e, MINNOW_ERROR_IO, "%s", name);
+    error_prefix(&e, MINNOW_ERROR_IO, "ab");
+    assert_int_equal(strlen(e.message), 510); /* "ab: " and whole characters, not 511 bytes with half of one */
+    error_set(&e, MINNOW_ERROR_IO, "%s", name);
+    error_prefix(&e, MINNOW_ERROR_IO, "abc");
+    assert_int_equal(strlen(e.message), 511);
 }
 
 static void utf8_round_trip(void **state) {
@@ -149,6 +157,8 @@ static void file_errors_name_the_path(void **state) {
     assert_int_equal(file_write_all(folder, "x", 1, &e), MINNOW_ERROR_IO);
     assert_int_equal(file_write_all("/dev/full", "x", 1, &e), MINNOW_ERROR_IO);
     assert_non_null(strstr(e.message, "No space left"));
+    assert_int_equal(file_write_all("", "x", 1, &e), MINNOW_ERROR_IO);
+    assert_string_equal(e.message, "'': cannot create: the file name is empty");
     remove(folder);
     free(path);
 }
@@ -192,6 +202,34 @@ static void paths(void **state) {
     free(p);
     assert_true(path_has_suffix("x.onnx", ".onnx"));
     assert_false(path_has_suffix("onnx", ".onnx"));
+}
+
+static void above_onnx(const char *folder, const char *expected) {
+    char *parent;
+    assert_int_equal(path_above_onnx(&parent, folder), 1);
+    if (expected == NULL) assert_null(parent);
+    else assert_string_equal(parent, expected);
+    free(parent);
+}
+
+static void the_folder_above_onnx_is_found(void **state) {
+    char *folder = temporary_folder();
+    char *onnx = path_join(folder, "onnx"), *slash, *parent;
+    (void)state;
+    assert_int_equal(file_make_directory(onnx, NULL), MINNOW_OK);
+    slash = path_join(onnx, "");
+    parent = path_join(slash, "..");
+    above_onnx(onnx, folder);
+    above_onnx(slash, parent);
+    above_onnx(folder, NULL);
+    above_onnx("onnx", ".");
+    above_onnx(".", NULL);
+    above_onnx("no/such/folder/..", NULL);
+    remove(onnx);
+    remove(folder);
+    free(onnx);
+    free(slash);
+    free(parent);
 }
 
 static void folders_are_made_with_their_parents(void **state) {
@@ -286,6 +324,7 @@ int main(void) {
         cmocka_unit_test(file_errors_name_the_path),
         cmocka_unit_test(empty_files_are_files),
         cmocka_unit_test(paths),
+        cmocka_unit_test(the_folder_above_onnx_is_found),
         cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(shares_cover_everything_once),
         cmocka_unit_test(every_part_runs_once),

@@ -220,6 +220,11 @@ static void token_vectors_pool_to_the_vector(void **state) {
         assert_true(difference < 1e-6 && difference > -1e-6);
     }
     assert_int_equal(minnow_encode_tokens(context, texts[0], MINNOW_STRLEN, vectors, 10, &encoding, &error), MINNOW_ERROR_CAPACITY);
+    encoding.n_tokens = 77; /* outputs of a failed call stay as they were */
+    encoding.truncated = 77;
+    assert_int_equal(minnow_encode_tokens(context, "a", 1, vectors, 10, &encoding, &error), MINNOW_ERROR_CAPACITY);
+    assert_int_equal(encoding.n_tokens, 77);
+    assert_int_equal(encoding.truncated, 77);
     minnow_context_close(&context);
 }
 
@@ -228,6 +233,9 @@ static void wrong_calls_are_errors(void **state) {
     minnow_context *context = NULL;
     minnow_model *none = NULL;
     float vector[DIMENSIONS];
+    int32_t ids[3];
+    size_t n_ids = 0;
+    int truncated = 77;
     (void)state;
     assert_int_equal(minnow_model_open(&none, "no/such/model", &error), MINNOW_ERROR_IO);
     assert_string_equal(error.message, "no/such/model: no such file or folder");
@@ -241,6 +249,20 @@ static void wrong_calls_are_errors(void **state) {
     assert_null(context);
     context = new_context(1, 0);
     assert_int_equal(minnow_encode(context, "x", 1, vector, DIMENSIONS - 1, NULL, &error), MINNOW_ERROR_CAPACITY);
+    assert_int_equal(minnow_encode(NULL, "x", 1, vector, DIMENSIONS, NULL, &error), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_encode(context, NULL, MINNOW_STRLEN, vector, DIMENSIONS, NULL, &error), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_encode(context, NULL, 0, vector, DIMENSIONS, NULL, &error), MINNOW_OK);
+    assert_int_equal(minnow_encode(context, "x", 1, NULL, DIMENSIONS, NULL, &error), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_encode_tokens(NULL, "x", 1, vector, DIMENSIONS, NULL, NULL), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_encode_tokens(context, "x", 1, NULL, DIMENSIONS, NULL, NULL), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_tokenize(NULL, "x", 1, 0, ids, 3, &n_ids, &truncated, &error), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(minnow_tokenize(model, "x", 1, 0, NULL, 3, &n_ids, &truncated, &error), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(n_ids, 0);
+    assert_int_equal(minnow_tokenize(model, "x y", 3, 3, ids, 2, &n_ids, &truncated, &error), MINNOW_ERROR_CAPACITY);
+    assert_int_equal(n_ids, 3);
+    assert_int_equal(truncated, 77);
+    assert_int_equal(minnow_model_dimensions(NULL), 0);
+    assert_int_equal(minnow_model_max_tokens(NULL), 0);
     minnow_context_close(&context);
 }
 

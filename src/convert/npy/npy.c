@@ -268,24 +268,44 @@ minnow_status npy_stream_open(npy_stream *out, const char *path, dtype type, siz
     out->type = type;
     out->row_elements = row_elements;
     TRY(file_writer_open(&out->writer, path, error));
-    status = write_stream_header(out, error); /* with 0 rows, to keep the place */
+    if (fseek(out->writer.stream, 0, SEEK_CUR) == 0) {
+        status = write_stream_header(out, error); /* with 0 rows, to keep the place */
+    } else {
+        out->rows = tmpfile();
+        status = out->rows != NULL ? MINNOW_OK : file_os_error(error, path, "cannot create a temporary file");
+    }
     if (status != MINNOW_OK) npy_stream_abort(out);
     return status;
 }
 
 minnow_status npy_stream_write(npy_stream *s, const void *rows, size_t n_rows, minnow_error *error) {
-    TRY(file_writer_write(&s->writer, rows, n_rows * s->row_elements * dtype_bytes(s->type), error));
+    const size_t bytes = n_rows * s->row_elements * dtype_bytes(s->type);
+    if (s->rows == NULL) TRY(file_writer_write(&s->writer, rows, bytes, error));
+    else if (bytes > 0 && fwrite(rows, 1, bytes, s->rows) != bytes) return file_os_error(error, s->writer.path, "cannot write");
     s->n_rows += n_rows;
     return MINNOW_OK;
 }
 
+static minnow_status copy_rows(npy_stream *s, minnow_error *error) {
+    char block[16 * 1024];
+    size_t n;
+    while ((n = fread(block, 1, sizeof block, s->rows)) > 0) TRY(file_writer_write(&s->writer, block, n, error));
+    return ferror(s->rows) ? file_os_error(error, s->writer.path, "cannot read what was to be written") : MINNOW_OK;
+}
+
 minnow_status npy_stream_commit(npy_stream *s, minnow_error *error) {
     minnow_status status = MINNOW_OK;
-    if (fseek(s->writer.stream, 0, SEEK_SET) != 0) status = file_os_error(error, s->writer.path, "cannot write");
+    if (fseek(s->rows != NULL ? s->rows : s->writer.stream, 0, SEEK_SET) != 0)
+        status = file_os_error(error, s->writer.path, "cannot write");
     if (status == MINNOW_OK) status = write_stream_header(s, error);
-    if (status == MINNOW_OK) return file_writer_commit(&s->writer, error);
-    npy_stream_abort(s);
+    if (status == MINNOW_OK && s->rows != NULL) status = copy_rows(s, error);
+    if (status == MINNOW_OK) status = file_writer_commit(&s->writer, error);
+    npy_stream_abort(s); /* after a commit it only closes `rows` */
     return status;
 }
 
-void npy_stream_abort(npy_stream *s) { file_writer_abort(&s->writer); }
+void npy_stream_abort(npy_stream *s) {
+    if (s->rows != NULL) fclose(s->rows);
+    s->rows = NULL;
+    file_writer_abort(&s->writer);
+}

@@ -20,9 +20,10 @@ minnow_status npy_read(const uint8_t *data, size_t bytes, arena *memory, tensor 
 minnow_status npy_write(const char *path, const tensor *value, minnow_error *error);
 
 /* A matrix whose number of rows is known only at the end: the header is written again by npy_stream_commit. The file
- * appears under its name then; npy_stream_abort leaves nothing. One of the two must follow a successful open. */
+ * appears under its name then, or a pipe gets all of it; npy_stream_abort leaves nothing. One of the two must follow a successful open. */
 typedef struct npy_stream {
     file_writer writer;
+    FILE *rows; /* NULL, or where rows wait for their header: a pipe cannot be rewound */
     dtype type;
     size_t row_elements;
     uint64_t n_rows;

@@ -8,3 +8,4 @@ code minnow embed --npy
 code minnow similarity a
 code minnow similarity a b c
 code minnow version now
+code minnow version --json -xh
