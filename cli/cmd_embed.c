@@ -28,7 +28,7 @@ static const char help[] =
     "      --jsonl            standard input has one JSON string a line, or one object\n"
     "                         with \"text\"; blank lines are skipped\n"
     "      --npy OUT          write float32 [n, dimensions] to OUT instead of JSON; the\n"
-    "                         file appears when it is complete\n"
+    "                         file appears when it is complete (-: standard output)\n"
     "      --pool HOW         mean, cls or max (default: the model's, else mean)\n"
     "      --no-normalize     leave vectors at their length instead of scaling to 1\n"
     "      --tokens           print a vector for each token: \"tokens\" are their ids,\n"

@@ -289,7 +289,8 @@ static void test_layout(void **state) {
     graph *g = graph_create();
     const int32_t x = input(g, "x", DTYPE_FLOAT32, "batch,seq,4,8"), y = input(g, "y", DTYPE_FLOAT32, "batch,seq");
     const int32_t t = node(g, "Transpose", "t", 1, x);
-    int32_t flat, un, sq, cat, tile, none;
+    const int32_t ones = input(g, "ones", DTYPE_FLOAT32, "1,4,1");
+    int32_t flat, un, sq, cat, tile, none, all;
     (void)state;
     set_ints(g, "perm", 4, 0, 2, 1, 3);
     flat = node(g, "Flatten", "flat", 1, x);
@@ -301,6 +302,7 @@ static void test_layout(void **state) {
     set_int(g, "axis", -1);
     tile = node(g, "Tile", "tile", 2, y, list(g, "times", 2, 1, 3));
     none = node(g, "Squeeze", "none", 1, y);
+    all = node(g, "Squeeze", "all", 2, ones, integers(g, "no_axes", NULL, 0, 1)); /* as in a run */
     infer(g);
     assert_shape(g, t, "batch,4,seq,8");
     assert_shape(g, flat, "batch*seq,32");
@@ -309,6 +311,7 @@ static void test_layout(void **state) {
     assert_shape(g, cat, "batch,3*seq");
     assert_shape(g, tile, "batch,3*seq");
     assert_shape(g, none, "*");
+    assert_shape(g, all, "4");
     graph_close(&g);
 }
 
@@ -321,6 +324,9 @@ static void test_slices_and_splits(void **state) {
             1, -3));
     const int32_t first = node(g, "Slice", "first", 4, x, list(g, "b1", 1, 0), list(g, "e1", 1, 1), list(g, "a1", 1,
             1));
+    /* Backwards from before the first element: the first element, as in a run. */
+    const int32_t before = node(g, "Slice", "before", 5, x, list(g, "b2", 1, -20), list(g, "e2", 1, -20), axes,
+                                list(g, "st2", 1, -1));
     const int32_t cls = node(g, "Gather", "cls", 2, x, number(g, "zero", 0));
     (void)state;
     set_int(g, "axis", 1);
@@ -330,6 +336,7 @@ static void test_slices_and_splits(void **state) {
     infer(g);
     assert_shape(g, back, "batch,seq,4");
     assert_shape(g, first, "batch,1,10");
+    assert_shape(g, before, "batch,seq,1");
     assert_shape(g, cls, "batch,10");
     assert_shape(g, outputs[0], "batch,seq,3");
     assert_shape(g, outputs[1], "batch,seq,7");

@@ -78,7 +78,7 @@ static minnow_status take_inputs(op_context *c, int flags, dtype *half) {
         if (!(flags & OP_HALF) || (v->t.type != DTYPE_FLOAT16 && v->t.type != DTYPE_BFLOAT16)) continue;
         if (v->is_strided) TRY(make_dense(c, value));
         in->op_strides[i] = NULL;
-        if (*half == DTYPE_UNDEFINED) *half = v->t.type;
+        if (*half == DTYPE_UNDEFINED && (i == 0 || !(flags & OP_FIRST_TYPE))) *half = v->t.type;
         TRY(ops_cast_scratch(c, &v->t, DTYPE_FLOAT32, &in->op_widened[i]));
         in->op_inputs[i] = &in->op_widened[i];
         in->op_values[i] = -1;

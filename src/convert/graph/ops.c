@@ -64,7 +64,7 @@ static const op_entry table[] = {
     {"", "Or", 7, 0, ops_logic, 0, LOGIC_OR},
     {"", "PRelu", 7, 0, ops_binary, OP_HALF, BINARY_PRELU},
     {"", "Pad", 11, 0, ops_pad, 0, 0},
-    {"", "Pow", 7, 0, ops_binary, OP_HALF, BINARY_POW},
+    {"", "Pow", 7, 0, ops_binary, OP_HALF | OP_FIRST_TYPE, BINARY_POW},
     {"", "RMSNormalization", 23, 0, ops_rms_norm, OP_HALF, 0},
     {"", "Range", 11, 0, ops_range, 0, 0},
     {"", "Reciprocal", 6, 0, ops_unary, OP_HALF, UNARY_RECIPROCAL},

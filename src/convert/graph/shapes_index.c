@@ -122,7 +122,8 @@ static int64_t count_slice(int64_t size, int64_t start, int64_t end, int64_t ste
         *from = start;
         return end > start ? (end - start - 1) / step + 1 : 0;
     }
-    start = clamp(start, -1, size - 1);
+    if (size == 0) return *from = 0;
+    start = clamp(start, 0, size - 1); /* ONNX, not Python: a start before the first element is the first */
     end = clamp(end, -1, size - 1);
     *from = start;
     if (step == INT64_MIN) step++;

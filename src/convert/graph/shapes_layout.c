@@ -146,13 +146,14 @@ static minnow_status infer_squeeze(const shape_op *op, int variant) {
     unsigned bits = 0;
     size_t n = 0;
     shape s = {0, {{0, SHAPES_UNKNOWN}}};
-    const int known = op_list(op, "axes", 1, axes, &n);
+    int known = op_list(op, "axes", 1, axes, &n);
     int d;
     (void)variant;
     if (known == 0 || x->rank < 0) {
         op_set(op, 0, op_type(op, 0), &shapes_no_shape);
         return MINNOW_OK;
     }
+    if (n == 0) known = -1; /* an empty list is as none: every axis of size 1 */
     TRY(axis_bits(op, axes, n, x->rank, &bits));
     for (d = 0; d < x->rank; d++) {
         const int named = (bits >> d) & 1, is_number = extent_is_number(x->dims[d]);
