@@ -28,7 +28,8 @@ EXE := $(if $(WINDOWS),.exe)
 # --- Flags: each is tried once, with its warnings as errors, and kept if the compiler and linker take it ----------------------
 FLAGS_WANTED := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough -Wstrict-prototypes \
     -Wmissing-prototypes -Wshadow -Wvla -Werror=format-security -fno-delete-null-pointer-checks -fno-strict-overflow
-HARDENING_WANTED := -fstack-clash-protection -fstack-protector-strong -ftrivial-auto-var-init=zero \
+# mingw's GCC crashes on frames over a page with stack clash protection (GCC bug 90458), and Windows probes its stack anyway.
+HARDENING_WANTED := $(if $(WINDOWS),,-fstack-clash-protection) -fstack-protector-strong -ftrivial-auto-var-init=zero \
     $(if $(filter x86_64 i686,$(ARCH)),-fcf-protection=full) $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
 comma := ,
 LDFLAGS_WANTED := $(if $(WINDOWS),-static,-Wl$(comma)-z$(comma)noexecstack -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now)
