@@ -20,6 +20,11 @@ static minnow_status out_of_memory(minnow_error *error) {
     return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
 }
 
+static minnow_status copy_path(char **out, const char *path, minnow_error *error) {
+    *out = path_join("", path);
+    return *out != NULL ? MINNOW_OK : out_of_memory(error);
+}
+
 /* *out = folder/name if that file exists, else unchanged. */
 static minnow_status find_file(char **out, const char *folder, const char *name, minnow_error *error) {
     char *path = path_join(folder, name);
@@ -62,9 +67,7 @@ static minnow_status locate_folder(model_location *out, const char *path, minnow
         TRY(find_file(&out->onnx, path, "model.onnx", error));
         if (out->onnx != NULL) return locate_beside(out, out->onnx, error); /* the folder may be onnx/ itself */
     }
-    out->folder = malloc(strlen(path) + 1);
-    if (out->folder == NULL) return out_of_memory(error);
-    memcpy(out->folder, path, strlen(path) + 1);
+    TRY(copy_path(&out->folder, path, error));
     TRY(find_file(&weights, path, "model.safetensors", error));
     if (out->onnx == NULL && weights == NULL)
         return error_set(error, MINNOW_ERROR_IO, "%s: no model.onnx, onnx/model.onnx or model.safetensors in this folder",
@@ -80,16 +83,12 @@ minnow_status model_locate(model_location *out, const char *path, const char *to
         TRY_GOTO(locate_folder(out, path, error));
     } else {
         if (!file_exists(path)) TRY_GOTO(error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path));
-        out->onnx = malloc(strlen(path) + 1);
-        if (out->onnx == NULL) TRY_GOTO(out_of_memory(error));
-        memcpy(out->onnx, path, strlen(path) + 1);
+        TRY_GOTO(copy_path(&out->onnx, path, error));
         TRY_GOTO(locate_beside(out, path, error));
     }
     if (tokenizer_path != NULL) {
         free(out->tokenizer);
-        out->tokenizer = malloc(strlen(tokenizer_path) + 1);
-        if (out->tokenizer == NULL) TRY_GOTO(out_of_memory(error));
-        memcpy(out->tokenizer, tokenizer_path, strlen(tokenizer_path) + 1);
+        TRY_GOTO(copy_path(&out->tokenizer, tokenizer_path, error));
     }
     return MINNOW_OK;
 fail:
