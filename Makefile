@@ -59,7 +59,7 @@ LDLIBS_ALL := $(LDLIBS) -lm -lpthread
 # --- The library --------------------------------------------------------------------------------------------------------------
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 SRC := $(call find,src,*.c)
-X86_ONLY := $(filter %_avx2.c %_avx512.c,$(SRC))
+X86_ONLY := $(filter %_avx2.c %_avx512.c %_avx512vnni.c,$(SRC))
 ARM_ONLY := $(filter %_neon.c,$(SRC))
 SRC := $(filter-out $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(SRC))
 OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
@@ -69,6 +69,7 @@ CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))
 WIDE_SPILLS := $(if $(WINDOWS),$(if $(findstring clang,$(CC)),,-Wa$(comma)-muse-unaligned-vector-move))
 ISA_avx2 := $(WIDE_SPILLS) -mavx2 -mfma
 ISA_avx512 := $(WIDE_SPILLS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 isa_flags = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 # yyjson, from the sources that a PyPI package carries; scripts/get-deps.sh pins and checks it.

@@ -30,6 +30,7 @@ ROAD = [
     ["src/convert/calibrate"],
     ["src/convert/quantize"],
     ["src/convert/pack"],
+    ["src/convert/eval"],
     ["src/api"],
     ["cli"],
 ]
@@ -42,7 +43,11 @@ SYSTEM_HEADER = re.compile(
 THIRD_PARTY = {"yyjson.h": ("src/convert", "src/api", "cli")}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 # Pieces of the files that include them, once for each instruction set.
-PIECES = {"src/convert/math/math_impl.h", "src/convert/math/math_functions.h", "src/convert/math/math_gemm.h"}
+PIECES = {
+    "src/convert/math/math_impl.h", "src/convert/math/math_functions.h", "src/convert/math/math_gemm.h",
+    "src/run/kernels/kernels_impl.h", "src/run/kernels/functions.h", "src/run/kernels/verbs_scalar.h",
+    "src/run/kernels/verbs_avx512.h",
+}
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cpu.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #if defined(_WIN32)
@@ -20,7 +21,7 @@ static unsigned saved_states(void) {
     return low;
 }
 
-static int x86_has(cpu_tier tier) {
+static int x86_find(cpu_tier tier) {
     const unsigned osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12, f16c = 1u << 29;
     const unsigned avx2 = 1u << 5, avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30, avx512vl = 1u << 31;
     const unsigned base = osxsave | avx | fma | f16c, wide = avx512f | avx512dq | avx512bw | avx512vl;
@@ -29,6 +30,17 @@ static int x86_has(cpu_tier tier) {
     if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d) || !(b7 & avx2)) return 0;
     if (tier == CPU_TIER_AVX2) return (saved_states() & 0x6) == 0x6;
     return (b7 & wide) == wide && (saved_states() & 0xe6) == 0xe6;
+}
+
+/* CPUID leaves a virtual machine each time (tens of microseconds), so answers are kept: 0 not asked yet, 1 no, 2 yes. */
+static int x86_has(cpu_tier tier) {
+    static atomic_char known[CPU_TIER_COUNT];
+    int answer = atomic_load_explicit(&known[tier], memory_order_relaxed);
+    if (answer == 0) {
+        answer = 1 + x86_find(tier);
+        atomic_store_explicit(&known[tier], (char)answer, memory_order_relaxed);
+    }
+    return answer - 1;
 }
 #endif
 
@@ -43,6 +55,22 @@ int cpu_has_tier(cpu_tier tier) {
 #endif
     default: return 0;
     }
+}
+
+int cpu_has_avx512vnni(void) {
+#if defined(__x86_64__)
+    const unsigned avx512vnni = 1u << 11;
+    static atomic_char known;
+    unsigned a, b, c, d;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == 0) {
+        answer = 1 + (cpu_has_tier(CPU_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & avx512vnni) != 0);
+        atomic_store_explicit(&known, (char)answer, memory_order_relaxed);
+    }
+    return answer - 1;
+#else
+    return 0;
+#endif
 }
 
 static int forced_tier = -1;

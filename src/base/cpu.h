@@ -14,6 +14,9 @@ typedef enum cpu_tier {
 
 /* 1 if this machine (CPUID and XCR0) and this build have the tier. CPU_TIER_SCALAR is always there. */
 int cpu_has_tier(cpu_tier tier);
+/* 1 if the AVX-512 tier's machine has the byte products too (AVX512-VNNI, vpdpbusd): no tier of its own, since only the
+ * integer kernels gain by it. 0 without that tier. */
+int cpu_has_avx512vnni(void);
 /* The fastest tier there is, or the one that cpu_force_tier set. */
 cpu_tier cpu_best_tier(void);
 /* For tests and `MINNOW_ISA` in the CLI. Returns 0 if the tier is not there. Not thread-safe: call it first. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * CRC-32C in portable C: eight tables, eight bytes a step ("slicing by 8"), and the choice of the fastest way. */
+#include "base/crc32c.h"
+
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+#include "base/cpu.h"
+#include "base/crc32c_tables.h"
+
+uint32_t crc32c_update_tables(uint32_t state, const uint8_t *p, size_t bytes) {
+    for (; bytes >= 8; bytes -= 8, p += 8) {
+        const uint32_t low = load_u32(p) ^ state, high = load_u32(p + 4);
+        state = crc32c_tables[7][low & 0xff] ^ crc32c_tables[6][low >> 8 & 0xff] ^ crc32c_tables[5][low >> 16 & 0xff] ^
+                crc32c_tables[4][low >> 24] ^ crc32c_tables[3][high & 0xff] ^ crc32c_tables[2][high >> 8 & 0xff] ^
+                crc32c_tables[1][high >> 16 & 0xff] ^ crc32c_tables[0][high >> 24];
+    }
+    for (; bytes > 0; bytes--, p++) state = crc32c_tables[0][(state ^ *p) & 0xff] ^ state >> 8;
+    return state;
+}
+
+#if defined(__x86_64__)
+/* Asking the processor takes longer than a short sum, where a hypervisor answers: it is asked once. */
+static int has_instruction(void) {
+    enum { UNKNOWN, NO, YES };
+    static atomic_int known = UNKNOWN;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (answer == UNKNOWN) {
+        answer = cpu_best_tier() >= CPU_TIER_AVX2 ? YES : NO;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == YES;
+}
+#endif
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t bytes) {
+    if (bytes == 0) return crc; /* data may be NULL */
+#if defined(__x86_64__)
+    if (has_instruction()) return ~crc32c_update_avx2(~crc, data, bytes);
+#endif
+    return ~crc32c_update_tables(~crc, data, bytes);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Run-time kernels: which table this machine gets. */
+#include "run/kernels/kernels.h"
+
+#include "base/cpu.h"
+#include "run/kernels/tiers.h"
+
+const kernels *kernels_for_tier(int tier) {
+    if (tier < 0 || tier >= CPU_TIER_COUNT || !cpu_has_tier((cpu_tier)tier)) return NULL;
+    switch ((cpu_tier)tier) {
+    case CPU_TIER_SCALAR: return &kernels_scalar;
+#if defined(__x86_64__)
+    case CPU_TIER_AVX2: return &kernels_avx2;
+    case CPU_TIER_AVX512: return cpu_has_avx512vnni() ? &kernels_avx512vnni : &kernels_avx512;
+#elif defined(__aarch64__)
+    case CPU_TIER_NEON: return &kernels_neon;
+#endif
+    default: return NULL;
+    }
+}
+
+const kernels *kernels_best(void) {
+    const kernels *best = kernels_for_tier((int)cpu_best_tier());
+    return best != NULL ? best : &kernels_scalar;
+}

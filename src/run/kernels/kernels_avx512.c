@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Run-time kernels, AVX-512 without VNNI: 16 lanes. In: codes and floats. Out: those of ref.c. */
+#include "run/kernels/tiers.h"
+
+#include <string.h>
+
+#include "run/kernels/verbs_avx512.h"
+
+#define TIER(name) name##_avx512
+#define TIER_NAME "avx512"
+
+/* sum + the products of 4 bytes a lane. u7 * s8 twice is at most 32512: vpmaddubsw does not saturate. */
+static inline vi vi_dot(vi sum, vi u7, vi s8) {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(u7, s8), _mm512_set1_epi16(1)));
+}
+
+#include "run/kernels/kernels_impl.h"

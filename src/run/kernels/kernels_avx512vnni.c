@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Run-time kernels, AVX-512 with VNNI: 16 lanes. In: codes and floats. Out: those of ref.c. */
+#include "run/kernels/tiers.h"
+
+#include <string.h>
+
+#include "run/kernels/verbs_avx512.h"
+
+#define TIER(name) name##_avx512vnni
+#define TIER_NAME "avx512vnni"
+
+/* sum + the products of 4 bytes a lane */
+static inline vi vi_dot(vi sum, vi u7, vi s8) { return _mm512_dpbusd_epi32(sum, u7, s8); }
+
+#include "run/kernels/kernels_impl.h"

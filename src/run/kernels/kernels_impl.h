@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The run-time kernels, written once: each tier's file defines vectors of VF_LANES floats (vf) or int32 (vi), a few verbs
+ * (vf_load, vi_dot ...) and a tile's size, and includes this file. + - * / of floats are the vectors' own operators.
+ *
+ *   functions.h     GELU, 2^x: of one vector
+ *   kernels_impl.h  quantize, gelu, norm; the integer products; linear and attention, which are made of them; the table
+ *
+ * The bits are those of ref.c: sums of codes are integers, so their order is free; a float's lane does the same operations
+ * whatever its neighbours do; norm has 16 partial sums whatever VF_LANES is (lanes that a tail does not fill add +0, which
+ * changes no partial sum, as none is ever -0). */
+#ifndef VF_LANES
+#error "kernels_impl.h is included by the tiers' files only."
+#endif
+
+#include <string.h>
+
+#include "run/kernels/functions.h"
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* --- Element-wise ------------------------------------------------------------------------------------------------- */
+/* Rounded codes in the low bytes: t is clamped already. */
+ALWAYS_INLINE vi round_of(vf t) { return vf_bits(t + vf_set1(RNE_MAGIC)); }
+
+ALWAYS_INLINE vf rne_of(vf t) { return (t + vf_set1(RNE_MAGIC)) - vf_set1(RNE_MAGIC); }
+
+static void quantize(const float *x, const float *multiplier, const float *offset, float low, float high, size_t n,
+                     int8_t *codes) {
+    const vf zero = vf_set1(0.0f), l = vf_set1(low), h = vf_set1(high);
+    size_t i;
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) {
+        vf t = vf_load(x + i);
+        if (multiplier != NULL) t = t * vf_load(multiplier + i) + vf_load(offset + i);
+        vi_store_codes(codes + i, round_of(clamp_of(t, l, h)));
+    }
+    if (i < n) {
+        vf t = vf_load_part(x + i, n - i, zero);
+        if (multiplier != NULL)
+            t = t * vf_load_part(multiplier + i, n - i, zero) + vf_load_part(offset + i, n - i, zero);
+        vi_store_codes_part(codes + i, n - i, round_of(clamp_of(t, l, h)));
+    }
+}
+
+static void gelu(float *x, size_t n) {
+    size_t i;
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) vf_store(x + i, gelu_of(vf_load(x + i)));
+    if (i < n) vf_store_part(x + i, n - i, gelu_of(vf_load_part(x + i, n - i, vf_set1(0.0f))));
+}
+
+/* --- Layer norm --------------------------------------------------------------------------------------------------- */
+#define PARTIAL_VECTORS (NORM_PARTIALS / VF_LANES)
+
+/* The tree over 16 partials: ((p0+p8)+(p4+p12)) + ((p2+p10)+(p6+p14)), plus the same of the odd ones. */
+ALWAYS_INLINE float sum_tree(vf *p) {
+    size_t half, v;
+    UNROLL for (half = PARTIAL_VECTORS / 2; half > 0; half /= 2) {
+        UNROLL for (v = 0; v < half; v++) p[v] = p[v] + p[v + half];
+    }
+#if VF_LANES >= 16
+    p[0] = p[0] + vf_swap8(p[0]);
+#endif
+#if VF_LANES >= 8
+    p[0] = p[0] + vf_swap4(p[0]);
+#endif
+    p[0] = p[0] + vf_swap2(p[0]);
+    p[0] = p[0] + vf_swap1(p[0]);
+    return vf_first(p[0]);
+}
+
+/* Elements i to i + n - 1 of one vector, n <= VF_LANES; the other lanes are 0. */
+ALWAYS_INLINE vf norm_input(const float *x, const float *residual, const int8_norm *w, size_t i, size_t n) {
+    const vf zero = vf_set1(0.0f);
+    vf s = n == VF_LANES ? vf_load(x + i) : vf_load_part(x + i, n, zero);
+    if (residual != NULL) s = s + (n == VF_LANES ? vf_load(residual + i) : vf_load_part(residual + i, n, zero));
+    s = clamp_of(s, vf_set1(-NORM_LIMIT), vf_set1(NORM_LIMIT));
+    if (w->input_step != NULL) {
+        const vf m = n == VF_LANES ? vf_load(w->input_multiplier + i) : vf_load_part(w->input_multiplier + i, n, zero);
+        const vf step = n == VF_LANES ? vf_load(w->input_step + i) : vf_load_part(w->input_step + i, n, zero);
+        s = rne_of(clamp_of(s * m, vf_set1(-127.0f), vf_set1(127.0f))) * step;
+    }
+    return s;
+}
+
+static float norm_mean(const float *x, const float *residual, const int8_norm *w, size_t n, float *y) {
+    vf p[PARTIAL_VECTORS];
+    size_t i = 0, v;
+    UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) p[v] = vf_set1(0.0f);
+    for (; i + NORM_PARTIALS <= n; i += NORM_PARTIALS) {
+        UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+            const vf s = norm_input(x, residual, w, i + v * VF_LANES, VF_LANES);
+            vf_store(y + i + v * VF_LANES, s);
+            p[v] = p[v] + s;
+        }
+    }
+    UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+        if (i < n) {
+            const size_t lanes = n - i < VF_LANES ? n - i : VF_LANES;
+            const vf s = norm_input(x, residual, w, i, lanes);
+            if (lanes == VF_LANES) vf_store(y + i, s);
+            else vf_store_part(y + i, lanes, s);
+            p[v] = p[v] + s;
+            i += lanes;
+        }
+    }
+    return sum_tree(p) / (float)n;
+}
+
+static float norm_variance(const float *y, float mean, size_t n) {
+    const vf m = vf_set1(mean);
+    vf p[PARTIAL_VECTORS];
+    size_t i = 0, v;
+    UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) p[v] = vf_set1(0.0f);
+    for (; i + NORM_PARTIALS <= n; i += NORM_PARTIALS) {
+        UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+            const vf d = vf_load(y + i + v * VF_LANES) - m;
+            p[v] = p[v] + d * d;
+        }
+    }
+    UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+        if (i < n) {
+            const size_t lanes = n - i < VF_LANES ? n - i : VF_LANES;
+            const vf d = (lanes == VF_LANES ? vf_load(y + i) : vf_load_part(y + i, lanes, m)) - m;
+            p[v] = p[v] + d * d;
+            i += lanes;
+        }
+    }
+    return sum_tree(p) / (float)n;
+}
+
+static void norm(const float *x, const float *residual, const int8_norm *w, float epsilon, size_t n, float *y) {
+    const float mean = norm_mean(x, residual, w, n, y), variance = norm_variance(y, mean, n);
+    const vf m = vf_set1(mean), factor = vf_set1(1.0f / __builtin_sqrtf(variance + epsilon)), zero = vf_set1(0.0f);
+    size_t i;
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(y + i, ((vf_load(y + i) - m) * factor) * vf_load(w->gamma + i) + vf_load(w->beta + i));
+    if (i < n) {
+        const vf gamma = vf_load_part(w->gamma + i, n - i, zero), beta = vf_load_part(w->beta + i, n - i, zero);
+        vf_store_part(y + i, n - i, ((vf_load_part(y + i, n - i, zero) - m) * factor) * gamma + beta);
+    }
+}
+
+/* --- Integer products --------------------------------------------------------------------------------------------- */
+/* out[r][c] = sum_j x[r][j] * panel[c][j]; panels as int8_matrix has them: [n][k / 4][16][4] bytes. One side is u7, the other
+ * s8; which, is known at compile time. Tiles of up to TILE_ROWS rows by TILE_PANELS panels stay in registers. */
+#define PANEL_VECTORS (INT8_PANEL / VF_LANES)
+#define TILE_COLUMNS (TILE_PANELS * INT8_PANEL)
+
+typedef enum u7_side { U7_PANELS, U7_ROWS } u7_side;
+
+typedef struct operands {
+    const uint8_t *x; /* [rows], `stride` bytes apart */
+    size_t stride;
+    const uint8_t *panels; /* each panel_bytes long */
+    size_t panel_bytes;
+    size_t k; /* a multiple of 4 */
+} operands;
+
+ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
+    vi acc[TILE_ROWS][TILE_PANELS * PANEL_VECTORS], b[TILE_PANELS * PANEL_VECTORS];
+    const size_t vectors = panels * PANEL_VECTORS;
+    size_t j, r, v;
+    UNROLL for (r = 0; r < rows; r++) {
+        UNROLL for (v = 0; v < vectors; v++) acc[r][v] = vi_set1(0);
+    }
+    for (j = 0; j < o.k; j += 4) {
+        UNROLL for (v = 0; v < vectors; v++)
+            b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL + v % PANEL_VECTORS * sizeof(vi));
+        UNROLL for (r = 0; r < rows; r++) {
+            const vi a = vi_set1_quad(o.x + r * o.stride + j);
+            UNROLL for (v = 0; v < vectors; v++)
+                acc[r][v] = side == U7_PANELS ? vi_dot(acc[r][v], b[v], a) : vi_dot(acc[r][v], a, b[v]);
+        }
+    }
+    UNROLL for (r = 0; r < rows; r++) {
+        UNROLL for (v = 0; v < vectors; v++) vi_store(out + r * out_stride + v * VF_LANES, acc[r][v]);
+    }
+}
+
+ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
+    for (; panels >= TILE_PANELS; panels -= TILE_PANELS) {
+        dot_tile(o, out, out_stride, rows, TILE_PANELS, side);
+        o.panels += TILE_PANELS * o.panel_bytes;
+        out += TILE_COLUMNS;
+    }
+#if TILE_PANELS > 2
+    if (panels >= 2) { /* a head of 32 */
+        dot_tile(o, out, out_stride, rows, 2, side);
+        o.panels += 2 * o.panel_bytes;
+        out += 2 * INT8_PANEL;
+        panels -= 2;
+    }
+#endif
+#if TILE_PANELS > 1
+    for (; panels > 0; panels--) {
+        dot_tile(o, out, out_stride, rows, 1, side);
+        o.panels += o.panel_bytes;
+        out += INT8_PANEL;
+    }
+#endif
+}
+
+/* Any number of panels, 1 to TILE_ROWS rows. */
+#define DEFINE_DOT(name, side)                                                                      \
+    static void name(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels) {     \
+        switch (rows) {                                                                             \
+        case 1: dot_rows(o, out, out_stride, 1, panels, side); break;                               \
+        case 2: dot_rows(o, out, out_stride, 2, panels, side); break;                               \
+        case 3: dot_rows(o, out, out_stride, 3, panels, side); break;                               \
+        DOT_CASES_4_5(side)                                                                         \
+        default: dot_rows(o, out, out_stride, TILE_ROWS, panels, side); break;                      \
+        }                                                                                           \
+    }
+#if TILE_ROWS == 6
+#define DOT_CASES_4_5(side)                                                                         \
+    case 4: dot_rows(o, out, out_stride, 4, panels, side); break;                                   \
+    case 5: dot_rows(o, out, out_stride, 5, panels, side); break;
+#elif TILE_ROWS == 4
+#define DOT_CASES_4_5(side)
+#else
+#error "TILE_ROWS is 4 or 6."
+#endif
+DEFINE_DOT(dot_u7_panels, U7_PANELS)
+DEFINE_DOT(dot_u7_rows, U7_ROWS)
+
+ALWAYS_INLINE int32_t horizontal_sum(vi a) {
+    int32_t lanes[VF_LANES], sum = 0;
+    size_t i;
+    vi_store(lanes, a);
+    for (i = 0; i < VF_LANES; i++) sum += lanes[i];
+    return sum;
+}
+
+ALWAYS_INLINE int32_t horizontal_max(vi a) {
+    int32_t lanes[VF_LANES], maximum;
+    size_t i;
+    vi_store(lanes, a);
+    for (maximum = lanes[0], i = 1; i < VF_LANES; i++) maximum = lanes[i] > maximum ? lanes[i] : maximum;
+    return maximum;
+}
+
+static int32_t sum_codes(const int8_t *x, size_t n) {
+    const vi ones = vi_set1(0x01010101);
+    vi acc = vi_set1(0);
+    int32_t sum;
+    size_t i;
+    for (i = 0; i + sizeof(vi) <= n; i += sizeof(vi)) acc = vi_dot(acc, ones, vi_load(x + i));
+    for (sum = horizontal_sum(acc); i < n; i++) sum += x[i];
+    return sum;
+}
+
+/* --- Linear ------------------------------------------------------------------------------------------------------- */
+#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of every TILE_ROWS */
+
+/* Columns `first` to `first` + columns - 1 of some rows: y = (float)(dot - correction) * scale + bias. The correction is
+ * 64 * sum_k x[i][k], since the panels hold w + 64. */
+static void linear_finish(const int32_t *tile, const int32_t *correction, size_t rows, size_t first, size_t columns,
+                          const int8_matrix *w, float *y) {
+    size_t r, c;
+    for (r = 0; r < rows; r++) {
+        const vi minus = vi_set1(-correction[r]);
+        float *out = y + r * w->n + first;
+        for (c = 0; c < columns; c += VF_LANES) {
+            const vf dot = vf_from_int(vi_add(vi_load(tile + r * TILE_COLUMNS + c), minus));
+            const vf value = dot * vf_load(w->scale + first + c) + vf_load(w->bias + first + c);
+            if (columns - c >= VF_LANES) vf_store(out + c, value);
+            else vf_store_part(out + c, columns - c, value);
+        }
+    }
+}
+
+static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
+    const size_t n_panels = int8_panels(w->n), panel_bytes = INT8_PANEL * w->k;
+    int32_t tile[TILE_ROWS * TILE_COLUMNS], correction[LINEAR_ROWS];
+    size_t p, r;
+    for (r = 0; r < rows; r++) correction[r] = INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
+    for (p = 0; p < n_panels; p += TILE_PANELS) {
+        const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
+        const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
+        for (r = 0; r < rows; r += TILE_ROWS) {
+            const size_t tile_rows = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+            const operands o = {(const uint8_t *)x + r * w->k, w->k, w->panels + p * panel_bytes, panel_bytes, w->k};
+            dot_u7_panels(o, tile, TILE_COLUMNS, tile_rows, panels);
+            linear_finish(tile, correction + r, tile_rows, first, columns, w, y + r * w->n);
+        }
+    }
+}
+
+static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
+    size_t r;
+    for (r = 0; r < rows; r += LINEAR_ROWS)
+        linear_block(x + r * w->k, rows - r < LINEAR_ROWS ? rows - r : LINEAR_ROWS, w, y + r * w->n);
+}
+
+/* --- Attention ---------------------------------------------------------------------------------------------------- */
+/* scratch: [ keys: panels of 16 tokens over head_dim | values: panels of 16 dimensions over tokens
+ *          | scores: int32 [TILE_ROWS][padded] | exponentials: u7 [TILE_ROWS][padded] ]
+ * padded: n_tokens up to a multiple of 16. Keys are stored + 64; what that adds to a query's scores is the same for all keys
+ * and goes with the maximum. Padded tokens have exponentials 0; their values are 0 too, so that nothing unwritten is read. */
+typedef struct attention_memory {
+    uint8_t *keys, *values, *exponentials;
+    int32_t *scores;
+    size_t padded;
+} attention_memory;
+
+/* keys [n_tokens][stride] of one head -> panels [padded / 16][head_dim / 4][16][4] of key + 64 */
+static void pack_keys(const int8_t *keys, size_t stride, size_t n_tokens, size_t head_dim, attention_memory *a) {
+    const size_t panel_bytes = INT8_PANEL * head_dim;
+    size_t t, d;
+    for (t = 0; t < a->padded; t++) {
+        uint8_t *out = a->keys + t / INT8_PANEL * panel_bytes + t % INT8_PANEL * 4;
+        for (d = 0; d < head_dim; d += 4) {
+            uint32_t quad = 0;
+            if (t < n_tokens) memcpy(&quad, keys + t * stride + d, sizeof quad);
+            /* + 64 in each byte: codes are in [-64, 63], so adding to the low 7 bits and dropping the 8th is enough. */
+            quad = ((quad & 0x7f7f7f7fu) + 0x40404040u) & 0x7f7f7f7fu;
+            memcpy(out + d * INT8_PANEL, &quad, sizeof quad);
+        }
+    }
+}
+
+/* values [n_tokens][stride] of one head -> panels [head_dim / 16][padded / 4][16][4], zeros beyond both edges */
+static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, size_t head_dim, attention_memory *a) {
+    const size_t panel_bytes = INT8_PANEL * a->padded;
+    size_t t, d, first;
+    for (first = 0; first < head_dim; first += INT8_PANEL) {
+        const size_t dims = head_dim - first < INT8_PANEL ? head_dim - first : INT8_PANEL;
+        uint8_t *panel = a->values + first / INT8_PANEL * panel_bytes;
+        if (dims < INT8_PANEL || n_tokens < a->padded) memset(panel, 0, panel_bytes);
+        for (t = 0; t < n_tokens; t++) {
+            const int8_t *in = values + t * stride + first;
+            uint8_t *out = panel + t / 4 * (4 * INT8_PANEL) + t % 4;
+            for (d = 0; d < dims; d++) out[d * 4] = (uint8_t)in[d];
+        }
+    }
+}
+
+/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns their
+ * sum. */
+static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t padded, float scale, uint8_t *p) {
+    const float *dither = exp_dither + EXP_DITHER_STEP * query % EXP_DITHER_PERIOD;
+    const vf s = vf_set1(scale);
+    vi maximum = vi_set1(INT32_MIN), minus, sum = vi_set1(0);
+    int32_t largest, total;
+    size_t i;
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) maximum = vi_max(maximum, vi_load(score + i));
+    for (largest = horizontal_max(maximum); i < n; i++) largest = score[i] > largest ? score[i] : largest;
+    minus = vi_set1(-largest);
+    for (i = 0; i < n; i += VF_LANES) { /* the last vector's lanes beyond n are mended below */
+        const vf t = vf_from_int(vi_add(vi_load(score + i), minus)) * s;
+        const vi code = vi_and(exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD)), vi_set1(0xff));
+        vi_store_codes((int8_t *)p + i, code);
+        if (i + VF_LANES <= n) sum = vi_add(sum, code);
+    }
+    memset(p + n, 0, padded - n);
+    total = horizontal_sum(sum);
+    for (i = n / VF_LANES * VF_LANES; i < n; i++) total += p[i];
+    return total;
+}
+
+/* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset), rounded. */
+static void attention_finish(const int32_t *dot, float reciprocal, const float *multiplier, const float *offset, size_t dims,
+                             int8_t *out) {
+    const vf r = vf_set1(reciprocal), low = vf_set1(-128.0f), high = vf_set1(127.0f), zero = vf_set1(0.0f);
+    size_t d;
+    for (d = 0; d < dims; d += VF_LANES) {
+        const size_t lanes = dims - d;
+        const vf c = vf_from_int(vi_load(dot + d)) * r;
+        if (lanes >= VF_LANES) {
+            const vf t = c * vf_load(multiplier + d) + vf_load(offset + d);
+            vi_store_codes(out + d, round_of(clamp_of(t, low, high)));
+        } else {
+            const vf t = c * vf_load_part(multiplier + d, lanes, zero) + vf_load_part(offset + d, lanes, zero);
+            vi_store_codes_part(out + d, lanes, round_of(clamp_of(t, low, high)));
+        }
+    }
+}
+
+/* `rows` queries of one head from the text's `query` on, `stride` apart; out: their context codes, `out_stride` apart. */
+static void attend(const int8_t *queries, size_t stride, size_t query, size_t rows, size_t n_tokens, size_t head_dim,
+                   float score_scale, const float *multiplier, const float *offset, const attention_memory *a, int32_t *tile,
+                   int8_t *out, size_t out_stride) {
+    const size_t padded = a->padded, n_panels = (head_dim + INT8_PANEL - 1) / INT8_PANEL;
+    const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim};
+    float reciprocal[TILE_ROWS];
+    size_t r, p;
+    dot_u7_panels(qk, a->scores, padded, rows, padded / INT8_PANEL);
+    for (r = 0; r < rows; r++)
+        reciprocal[r] = 1.0f / (float)exponentials(a->scores + r * padded, query + r, n_tokens, padded, score_scale,
+                                                   a->exponentials + r * padded);
+    for (p = 0; p < n_panels; p += TILE_PANELS) {
+        const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
+        const size_t dims = head_dim - first < TILE_COLUMNS ? head_dim - first : TILE_COLUMNS;
+        const operands pv = {a->exponentials, padded, a->values + first * padded, INT8_PANEL * padded, (n_tokens + 3) / 4 * 4};
+        dot_u7_rows(pv, tile, TILE_COLUMNS, rows, panels);
+        for (r = 0; r < rows; r++)
+            attention_finish(tile + r * TILE_COLUMNS, reciprocal[r], multiplier + first, offset + first, dims,
+                             out + r * out_stride + first);
+    }
+}
+
+static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
+                      const int8_quantizer *context, void *scratch, int8_t *out) {
+    const size_t hidden = n_heads * head_dim, stride = 3 * hidden, padded = (n_tokens + 15) / 16 * 16;
+    attention_memory a = {.padded = padded, .keys = scratch};
+    int32_t tile[TILE_ROWS * TILE_COLUMNS];
+    size_t h, t;
+    a.values = a.keys + padded * head_dim;
+    a.scores = (int32_t *)(void *)(a.values + padded * ((head_dim + 15) / 16 * 16));
+    a.exponentials = (uint8_t *)(a.scores + TILE_ROWS * padded);
+    for (h = 0; h < n_heads; h++) {
+        const size_t at = h * head_dim;
+        pack_keys(qkv + hidden + at, stride, n_tokens, head_dim, &a);
+        pack_values(qkv + 2 * hidden + at, stride, n_tokens, head_dim, &a);
+        for (t = 0; t < n_tokens; t += TILE_ROWS)
+            attend(qkv + t * stride + at, stride, t, n_tokens - t < TILE_ROWS ? n_tokens - t : TILE_ROWS, n_tokens, head_dim,
+                   score_scale[h], context->multiplier + at, context->offset + at, &a, tile, out + t * hidden + at, hidden);
+    }
+}
+
+const kernels TIER(kernels) = {
+    .name = TIER_NAME, .linear = linear, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
+    .attention_scratch_bytes = kernels_attention_scratch_bytes,
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tables of the files of this folder, for dispatch.c and the tests, and what they share. */
+#ifndef MINNOW_RUN_KERNELS_TIERS_H
+#define MINNOW_RUN_KERNELS_TIERS_H
+
+#include "run/kernels/kernels.h"
+
+#define NORM_PARTIALS 16
+#define NORM_LIMIT 1e15f
+#define ATTENTION_QUERIES 8 /* at most, whose scores lie in the scratch memory at once */
+
+extern const kernels kernels_scalar; /* ref.c */
+#if defined(__x86_64__)
+extern const kernels kernels_avx2;
+extern const kernels kernels_avx512;     /* of the AVX512 tier, where the machine has no VNNI */
+extern const kernels kernels_avx512vnni; /* of the AVX512 tier, where it has */
+#elif defined(__aarch64__)
+extern const kernels kernels_neon;
+#endif
+
+#endif
