@@ -39,40 +39,63 @@ static int begins_with_brace(const file_map *map) {
     return 0;
 }
 
-static minnow_status open_file(tokenizer **out, const char *path, minnow_error *error) {
+static minnow_status read_file(tokenizer_config *out, arena *memory, const char *path, minnow_error *error) {
     vocab_options options = {1, -1, 1};
     file_map map;
     minnow_status status;
     TRY(file_map_open(&map, path, error));
     if (begins_with_brace(&map)) {
-        status = tokenizer_from_json(out, map.data, map.bytes, error);
+        status = tokenizer_config_from_json(out, memory, map.data, map.bytes, error);
     } else {
         status = read_options(path, &options, error);
         if (status != MINNOW_OK) {
             file_map_close(&map);
             return status; /* it names the other file */
         }
-        status = tokenizer_from_vocab(out, map.data, map.bytes, &options, error);
+        status = tokenizer_config_from_vocab(out, memory, map.data, map.bytes, &options, error);
     }
     file_map_close(&map);
     return status == MINNOW_OK ? status : error_prefix(error, status, "%s", path);
 }
 
-minnow_status tokenizer_open(tokenizer **out, const char *path, minnow_error *error) {
+/* The file that a path means, malloc'd: itself, or one in the folder that it is. */
+static minnow_status find_file(char **out, const char *path, minnow_error *error) {
     static const char *const names[] = {"tokenizer.json", "vocab.txt"};
-    *out = NULL;
-    if (!file_is_directory(path)) return open_file(out, path, error);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *file = path_join(path, names[i]);
-        minnow_status status;
-        if (file == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for a path");
-        if (!file_exists(file)) {
-            free(file);
-            continue;
-        }
-        status = open_file(out, file, error);
-        free(file);
-        return status;
+    const int is_folder = file_is_directory(path);
+    for (size_t i = 0; i < (is_folder ? sizeof names / sizeof *names : 1); i++) {
+        *out = is_folder ? path_join(path, names[i]) : path_join("", path);
+        if (*out == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for a path");
+        if (!is_folder || file_exists(*out)) return MINNOW_OK;
+        free(*out);
     }
+    *out = NULL;
     return error_set(error, MINNOW_ERROR_IO, "%s: neither tokenizer.json nor vocab.txt is there", path);
+}
+
+minnow_status tokenizer_config_open(tokenizer_config *out, arena *memory, const char *path, minnow_error *error) {
+    char *file;
+    minnow_status status;
+    memset(out, 0, sizeof *out);
+    TRY(find_file(&file, path, error));
+    status = read_file(out, memory, file, error);
+    free(file);
+    return status;
+}
+
+minnow_status tokenizer_open(tokenizer **out, const char *path, minnow_error *error) {
+    tokenizer_config config;
+    arena memory;
+    char *file;
+    minnow_status status;
+    *out = NULL;
+    TRY(find_file(&file, path, error));
+    arena_init(&memory, 0);
+    status = read_file(&config, &memory, file, error);
+    if (status == MINNOW_OK) {
+        status = tokenizer_create(out, &config, error);
+        if (status != MINNOW_OK) (void)error_prefix(error, status, "%s", file);
+    }
+    arena_free(&memory);
+    free(file);
+    return status;
 }

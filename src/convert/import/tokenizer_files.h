@@ -3,6 +3,7 @@
 #ifndef MINNOW_CONVERT_IMPORT_TOKENIZER_FILES_H
 #define MINNOW_CONVERT_IMPORT_TOKENIZER_FILES_H
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "run/tokenizer/tokenizer.h"
 
@@ -24,5 +25,9 @@ minnow_status tokenizer_from_vocab(tokenizer **out, const uint8_t *text, size_t 
 /* A file of either kind, told apart by its first non-blank byte; a vocab.txt's tokenizer_config.json is read from
  * beside it if there. Or a folder: tokenizer.json, else vocab.txt in it. Messages begin with the path. */
 minnow_status tokenizer_open(tokenizer **out, const char *path, minnow_error *error);
+
+/* The same data, for a model that carries its tokenizer along: what tokenizer_create takes. *out points into `memory`,
+ * which the caller frees. It is not checked further than the file's form; tokenizer_create does that. */
+minnow_status tokenizer_config_open(tokenizer_config *out, arena *memory, const char *path, minnow_error *error);
 
 #endif

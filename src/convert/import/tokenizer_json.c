@@ -44,6 +44,12 @@ static yyjson_val *string_member(yyjson_val *object, const char *key) {
     return yyjson_is_str(value) ? value : NULL;
 }
 
+/* The file's text is gone when its tokenizer is made. */
+static minnow_status keep_text(arena *memory, const char **text, size_t bytes, minnow_error *error) {
+    *text = arena_string(memory, *text, bytes);
+    return *text != NULL ? MINNOW_OK : error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu bytes", bytes);
+}
+
 /* --- Sections ----------------------------------------------------------------------------------------------------- */
 
 static minnow_status read_normalizer(tokenizer_config *config, yyjson_val *root, minnow_error *error) {
@@ -89,6 +95,7 @@ static minnow_status read_model(tokenizer_draft *draft, yyjson_val *model, minno
     TRY(find_type(model, "model", &type, error));
     if (strcmp(type, "WordPiece") != 0) return refuse_type("model", type, error);
     TRY(json_get_string(model, "continuing_subword_prefix", "##", &config->continuing_prefix, error));
+    TRY(keep_text(draft->memory, &config->continuing_prefix, strlen(config->continuing_prefix), error));
     TRY(json_get_string(model, "unk_token", "[UNK]", &unknown, error));
     TRY(json_get_int(model, "max_input_chars_per_word", 100, &max_chars, error));
     if (max_chars < 0) return error_set(error, MINNOW_ERROR_FORMAT, "'max_input_chars_per_word' is negative");
@@ -119,7 +126,7 @@ typedef struct id_index {
 static minnow_status index_vocab(tokenizer_draft *draft, id_index *index, minnow_error *error) {
     const tokenizer_config *config = &draft->config;
     index->n = config->n_vocab;
-    index->keys = arena_array(&draft->memory, index->n, sizeof *index->keys);
+    index->keys = arena_array(draft->memory, index->n, sizeof *index->keys);
     if (index->keys == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", index->n);
     for (size_t i = 0; i < index->n; i++) {
         const uint32_t start = draft->vocab_offsets[i], bytes = draft->vocab_offsets[i + 1] - start;
@@ -154,11 +161,13 @@ static minnow_status check_added_id(const tokenizer_added_token *token, const id
     return MINNOW_OK;
 }
 
-static minnow_status read_added_token(tokenizer_added_token *token, yyjson_val *object, minnow_error *error) {
+static minnow_status read_added_token(tokenizer_added_token *token, arena *memory, yyjson_val *object,
+                                      minnow_error *error) {
     yyjson_val *content = string_member(object, "content");
     if (content == NULL) return error_set(error, MINNOW_ERROR_FORMAT, "an added token has no 'content'");
     token->content = yyjson_get_str(content);
     token->content_bytes = yyjson_get_len(content);
+    TRY(keep_text(memory, &token->content, token->content_bytes, error));
     TRY(read_id(yyjson_obj_get(object, "id"), "added token", &token->id, error));
     TRY(read_flag(object, "special", 0, &token->special, error));
     TRY(read_flag(object, "single_word", 0, &token->single_word, error));
@@ -177,7 +186,7 @@ static minnow_status read_added_tokens(tokenizer_draft *draft, yyjson_val *list,
     TRY(index_vocab(draft, &index, error));
     yyjson_arr_foreach(list, i, count, object) {
         tokenizer_added_token *token = &draft->added_tokens[draft->config.n_added_tokens];
-        minnow_status status = read_added_token(token, object, error);
+        minnow_status status = read_added_token(token, draft->memory, object, error);
         if (status != MINNOW_OK) return error_prefix(error, status, "added_tokens[%zu]", i);
         if (token->content_bytes == 0) continue; /* ignored there, too */
         TRY(check_added_id(token, &index, &next_id, error));
@@ -213,7 +222,7 @@ enum { MAX_TEMPLATE_IDS = 64 };
 
 static minnow_status read_template(tokenizer_draft *draft, yyjson_val *section, minnow_error *error) {
     yyjson_val *single = yyjson_obj_get(section, "single"), *tokens = yyjson_obj_get(section, "special_tokens"), *item;
-    int32_t *ids = arena_array(&draft->memory, MAX_TEMPLATE_IDS, sizeof *ids);
+    int32_t *ids = arena_array(draft->memory, MAX_TEMPLATE_IDS, sizeof *ids);
     size_t index, count, n = 0, n_prefix = 0;
     int n_sequences = 0;
     if (ids == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for the template");
@@ -240,7 +249,7 @@ static minnow_status read_template(tokenizer_draft *draft, yyjson_val *section, 
 
 /* BertProcessing: "cls": ["[CLS]", 101], "sep": ["[SEP]", 102]. */
 static minnow_status read_bert_processing(tokenizer_draft *draft, yyjson_val *section, minnow_error *error) {
-    int32_t *ids = arena_array(&draft->memory, 2, sizeof *ids);
+    int32_t *ids = arena_array(draft->memory, 2, sizeof *ids);
     if (ids == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for the template");
     TRY(read_id(yyjson_arr_get(yyjson_obj_get(section, "cls"), 1), "post_processor 'cls'", &ids[0], error));
     TRY(read_id(yyjson_arr_get(yyjson_obj_get(section, "sep"), 1), "post_processor 'sep'", &ids[1], error));
@@ -286,16 +295,28 @@ static minnow_status read_root(tokenizer_draft *draft, yyjson_val *root, minnow_
     return read_post_processor(draft, root, error);
 }
 
-minnow_status tokenizer_from_json(tokenizer **out, const uint8_t *json, size_t bytes, minnow_error *error) {
+minnow_status tokenizer_config_from_json(tokenizer_config *out, arena *memory, const uint8_t *json, size_t bytes,
+                                         minnow_error *error) {
     yyjson_doc *doc;
     tokenizer_draft draft;
     minnow_status status;
-    *out = NULL;
-    TRY(json_parse(&doc, (const char *)json, bytes, error));
     memset(&draft, 0, sizeof draft);
+    draft.memory = memory;
+    TRY(json_parse(&doc, (const char *)json, bytes, error));
     status = read_root(&draft, yyjson_doc_get_root(doc), error);
-    if (status == MINNOW_OK) status = tokenizer_create(out, &draft.config, error);
-    tokenizer_draft_free(&draft);
     yyjson_doc_free(doc);
+    *out = draft.config;
+    return status;
+}
+
+minnow_status tokenizer_from_json(tokenizer **out, const uint8_t *json, size_t bytes, minnow_error *error) {
+    tokenizer_config config;
+    arena memory;
+    minnow_status status;
+    *out = NULL;
+    arena_init(&memory, 0);
+    status = tokenizer_config_from_json(&config, &memory, json, bytes, error);
+    if (status == MINNOW_OK) status = tokenizer_create(out, &config, error);
+    arena_free(&memory);
     return status;
 }

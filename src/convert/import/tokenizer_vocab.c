@@ -10,7 +10,7 @@
 
 minnow_status tokenizer_draft_reserve(tokenizer_draft *draft, size_t n, size_t bytes, size_t n_added,
                                       minnow_error *error) {
-    arena *a = &draft->memory;
+    arena *a = draft->memory;
     if (bytes >= UINT32_MAX) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "the vocabulary is larger than 4 GiB");
     draft->vocab_text = arena_alloc(a, bytes + 1);
     draft->vocab_offsets = arena_array(a, n + 1, sizeof *draft->vocab_offsets);
@@ -34,8 +34,6 @@ void tokenizer_draft_add(tokenizer_draft *draft, const char *text, size_t bytes,
     draft->vocab_offsets[n + 1] = start + (uint32_t)bytes;
     draft->vocab_ids[n] = id;
 }
-
-void tokenizer_draft_free(tokenizer_draft *draft) { arena_free(&draft->memory); }
 
 /* --- tokenizer_config.json ---------------------------------------------------------------------------------------- */
 
@@ -132,20 +130,20 @@ static size_t count_lines(const uint8_t *text, size_t bytes) {
     return n;
 }
 
-minnow_status tokenizer_from_vocab(tokenizer **out, const uint8_t *text, size_t bytes, const vocab_options *options,
-                                   minnow_error *error) {
+minnow_status tokenizer_config_from_vocab(tokenizer_config *out, arena *memory, const uint8_t *text, size_t bytes,
+                                          const vocab_options *options, minnow_error *error) {
     static const vocab_options defaults = {1, -1, 1};
     tokenizer_draft draft;
-    int32_t ids[N_SPECIAL];
-    minnow_status status;
     const size_t n_lines = count_lines(text, bytes);
-    *out = NULL;
+    int32_t *ids = arena_array(memory, N_SPECIAL, sizeof *ids);
+    if (ids == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for the template");
     if (options == NULL) options = &defaults;
     if (n_lines > INT32_MAX) return error_set(error, MINNOW_ERROR_UNSUPPORTED, "%zu lines", n_lines);
     memset(&draft, 0, sizeof draft);
-    TRY_GOTO(tokenizer_draft_reserve(&draft, n_lines, bytes, N_SPECIAL, error));
+    draft.memory = memory;
+    TRY(tokenizer_draft_reserve(&draft, n_lines, bytes, N_SPECIAL, error));
     read_lines(&draft, text, bytes);
-    TRY_GOTO(add_special_tokens(&draft, ids, error));
+    TRY(add_special_tokens(&draft, ids, error));
     draft.config.clean_text = 1;
     draft.config.handle_chinese_chars = options->chinese_chars;
     draft.config.lowercase = options->lowercase;
@@ -156,8 +154,19 @@ minnow_status tokenizer_from_vocab(tokenizer **out, const uint8_t *text, size_t 
     draft.config.prefix_ids = &ids[2];
     draft.config.suffix_ids = &ids[3];
     draft.config.n_prefix = draft.config.n_suffix = 1;
-    status = tokenizer_create(out, &draft.config, error);
-fail:
-    tokenizer_draft_free(&draft);
+    *out = draft.config;
+    return MINNOW_OK;
+}
+
+minnow_status tokenizer_from_vocab(tokenizer **out, const uint8_t *text, size_t bytes, const vocab_options *options,
+                                   minnow_error *error) {
+    tokenizer_config config;
+    arena memory;
+    minnow_status status;
+    *out = NULL;
+    arena_init(&memory, 0);
+    status = tokenizer_config_from_vocab(&config, &memory, text, bytes, options, error);
+    if (status == MINNOW_OK) status = tokenizer_create(out, &config, error);
+    arena_free(&memory);
     return status;
 }
