@@ -27,6 +27,9 @@ int cmd_tokenize(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
+int cmd_quantize(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* Prints "minnow: MESSAGE" on stderr; gives the exit code of the status. */
@@ -63,11 +66,14 @@ void cli_progress_update(cli_progress *p, uint64_t done);
 void cli_progress_end(cli_progress *p);
 
 /* The model to use when none is named: $MINNOW_MODEL, the checkout's models/ (beside the program or above it), $XDG_DATA_HOME/minnow (or
- * ~/.local/share/minnow), PREFIX/share/minnow; in each the folder all-MiniLM-L6-v2, else the only folder or .onnx there. malloc'd; on failure
- * NULL and an error that says where it looked and how to get the model. */
+ * ~/.local/share/minnow), PREFIX/share/minnow; in each the folder all-MiniLM-L6-v2, else the only folder, .onnx or .minnow there. malloc'd; on
+ * failure NULL and an error that says where it looked and how to get the model. */
 char *cli_find_model(minnow_error *error);
 /* The file or folder for tokenizer_open that belongs to a model: beside it, or in the parent of onnx/. malloc'd; NULL and an error if
  * there is none. */
 char *cli_find_tokenizer(const char *model, minnow_error *error);
+/* The texts to calibrate with when none are named: data/calibration.txt of the checkout, else PREFIX/share/minnow/calibration.txt.
+ * malloc'd; NULL and an error if there are none. */
+char *cli_find_calibration_texts(minnow_error *error);
 
 #endif

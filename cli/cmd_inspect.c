@@ -16,13 +16,14 @@ static const char help[] =
     "Shows what a model consists of: inputs, outputs, nodes with the shapes that follow from the inputs, parameters,\n"
     "operators, and the memory its activations need.\n"
     "\n"
-    "MODEL is an ONNX file, or a folder with model.onnx, onnx/model.onnx or model.safetensors.\n"
+    "MODEL is an ONNX file, or a folder with model.onnx, onnx/model.onnx or model.safetensors; or a .minnow file, of\n"
+    "which names, shapes, settings and sections (in bytes) are shown.\n"
     "\n"
     "  --dims NAME=SIZE,...  give symbolic axes a size (batch_size=1,sequence_length=128), in shapes and memory;\n"
     "                        an axis without a name is INPUT:AXIS. What is not given stays a symbol in shapes, and\n"
     "                        counts as 1 along first axes and 128 along others in bytes and memory (or less, where\n"
     "                        the model takes no more)\n"
-    "  --summary             leave out the table of nodes\n"
+    "  --summary             leave out the table of nodes (or sections)\n"
     "  --values              add a table of all values\n"
     "  --external-data       allow tensors in other files beneath the model's folder\n"
     "  --json                one JSON object\n"
@@ -49,18 +50,11 @@ static uint64_t mapped_bytes(const graph *g) {
     return bytes;
 }
 
-static minnow_status open_graph(inspection *in, const settings *s, minnow_error *error) {
-    model_location where;
-    minnow_status status;
-    TRY(model_locate(&where, s->path, NULL, error));
-    if (where.onnx != NULL) {
-        status = onnx_open(&in->g, where.onnx, s->external_data, error);
-    } else {
-        status = import_folder(&in->g, where.folder, NULL, error);
-    }
-    if (status == MINNOW_OK) in->file_bytes = mapped_bytes(in->g);
-    model_location_free(&where);
-    return status;
+static minnow_status open_graph(inspection *in, const settings *s, const model_location *where, minnow_error *error) {
+    if (where->onnx != NULL) TRY(onnx_open(&in->g, where->onnx, s->external_data, error));
+    else TRY(import_folder(&in->g, where->folder, NULL, error));
+    in->file_bytes = mapped_bytes(in->g);
+    return MINNOW_OK;
 }
 
 /* Keeps the values as they are to be shown, beside those with the sizes of the estimate. */
@@ -100,12 +94,12 @@ static minnow_status infer(inspection *in, const settings *s, minnow_error *erro
     return MINNOW_OK;
 }
 
-static minnow_status inspect(const settings *s, minnow_error *error) {
+static minnow_status inspect_graph(const settings *s, const model_location *where, minnow_error *error) {
     inspection in;
     minnow_status status;
     memset(&in, 0, sizeof in);
     in.path = s->path;
-    TRY(open_graph(&in, s, error));
+    TRY(open_graph(&in, s, where, error));
     status = infer(&in, s, error);
     if (status == MINNOW_OK) status = inspect_measure(&in, error);
     else if (status != MINNOW_ERROR_ARGUMENT) error_prefix(error, status, "%s", s->path);
@@ -118,6 +112,21 @@ static minnow_status inspect(const settings *s, minnow_error *error) {
     free(in.nodes);
     free(in.roles);
     graph_close(&in.g);
+    return status;
+}
+
+static minnow_status inspect(const settings *s, minnow_error *error) {
+    model_location where;
+    minnow_status status;
+    TRY(model_locate(&where, s->path, NULL, error));
+    if (where.packed == NULL)
+        status = inspect_graph(s, &where, error);
+    else if (s->dot || s->dims != NULL || (s->show & INSPECT_VALUES))
+        status = error_set(error, MINNOW_ERROR_ARGUMENT, "%s: a .minnow file has no graph for --dot, --dims or --values",
+                           where.packed);
+    else
+        status = inspect_minnow(where.packed, s->show, s->json, error);
+    model_location_free(&where);
     return status;
 }
 
@@ -151,7 +160,7 @@ int cmd_inspect(int argc, char **argv) {
     int code = CLI_OK;
     if (read_options(argc, argv, &s, &code)) return code;
     if (s.json && s.dot) return cli_usage_error("inspect", "--json and --dot exclude each other");
-    if (optind >= argc) return cli_usage_error("inspect", "which model? Give an ONNX file or a folder");
+    if (optind >= argc) return cli_usage_error("inspect", "which model? Give an ONNX or .minnow file or a folder");
     if (optind + 1 < argc) return cli_usage_error("inspect", "one model at a time: '%s' is too much", argv[optind + 1]);
     s.path = argv[optind];
     if (inspect(&s, &error) != MINNOW_OK) return cli_finish(cli_error(&error));

@@ -74,7 +74,9 @@ static minnow_status open_graph(graph **g, const settings *s, minnow_error *erro
     model_location where;
     minnow_status status;
     TRY(model_locate(&where, s->model, NULL, error));
-    if (where.onnx != NULL) status = onnx_open(g, where.onnx, s->external_data, error);
+    if (where.packed != NULL)
+        status = error_set(error, MINNOW_ERROR_UNSUPPORTED, "%s: a .minnow file has no graph to run", where.packed);
+    else if (where.onnx != NULL) status = onnx_open(g, where.onnx, s->external_data, error);
     else status = import_folder(g, where.folder, NULL, error);
     model_location_free(&where);
     return status;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow tokenize: texts -> token ids, one JSON array a line. Reads no weights. */
+ * minnow tokenize: texts -> token ids, one JSON array a line. Uses no weights. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/model.h"
 #include "base/os.h"
 #include "buffer.h"
 #include "cli.h"
 #include "convert/import/tokenizer_files.h"
 #include "input.h"
 #include "options.h"
+#include "run/model/model.h"
 
 #define COMMAND "tokenize"
 #define FLUSH_BYTES ((size_t)256 * 1024)
@@ -46,20 +48,48 @@ static const struct option options[] = {{"model", required_argument, NULL, CLI_O
 typedef struct tokenize {
     cli_model_options model;
     int jsonl, pieces;
-    tokenizer *tokenizer;
+    const tokenizer *tokenizer;
+    tokenizer *own;      /* read from a file of its own, */
+    int8_model *packed;  /* or part of a .minnow file */
     token_ids ids;
     cli_buffer out;
 } tokenize;
 
-static minnow_status open_tokenizer(tokenize *t, minnow_error *error) {
-    const char *model = t->model.model;
-    char *found = NULL, *path = NULL;
+static minnow_status open_own(tokenize *t, const char *path, minnow_error *error) {
+    TRY(tokenizer_open(&t->own, path, error));
+    t->tokenizer = t->own;
+    return MINNOW_OK;
+}
+
+static minnow_status open_packed(tokenize *t, const char *path, minnow_error *error) {
+    TRY(int8_model_open(&t->packed, path, error));
+    t->tokenizer = t->packed->tokenizer;
+    return MINNOW_OK;
+}
+
+/* The model need not be complete: its tokenizer is enough. */
+static minnow_status open_of_model(tokenize *t, const char *model, minnow_error *error) {
+    model_location at;
     minnow_status status;
-    if (t->model.tokenizer != NULL) return tokenizer_open(&t->tokenizer, t->model.tokenizer, error);
-    if (model == NULL) model = found = cli_find_model(error);
-    if (model != NULL) path = cli_find_tokenizer(model, error);
-    status = path != NULL ? tokenizer_open(&t->tokenizer, path, error) : error->status;
+    char *path;
+    if (model_locate(&at, model, NULL, NULL) == MINNOW_OK) {
+        status = at.packed != NULL ? open_packed(t, at.packed, error) : MINNOW_OK;
+        model_location_free(&at);
+        if (status != MINNOW_OK || t->tokenizer != NULL) return status;
+    }
+    path = cli_find_tokenizer(model, error);
+    status = path != NULL ? open_own(t, path, error) : error->status;
     free(path);
+    return status;
+}
+
+static minnow_status open_tokenizer(tokenize *t, minnow_error *error) {
+    char *found = NULL;
+    minnow_status status;
+    if (t->model.tokenizer != NULL) return open_own(t, t->model.tokenizer, error);
+    if (t->model.model != NULL) return open_of_model(t, t->model.model, error);
+    found = cli_find_model(error);
+    status = found != NULL ? open_of_model(t, found, error) : error->status;
     free(found);
     return status;
 }
@@ -151,7 +181,8 @@ int cmd_tokenize(int argc, char **argv) {
     }
     status = open_tokenizer(&t, &error);
     if (status == MINNOW_OK) status = tokenize_all(&t, argv + optind, argc - optind, &error);
-    tokenizer_close(&t.tokenizer);
+    tokenizer_close(&t.own);
+    int8_model_close(&t.packed);
     token_ids_free(&t.ids);
     cli_buffer_free(&t.out);
     return cli_finish(status == MINNOW_OK ? CLI_OK : cli_error(&error));

@@ -65,6 +65,9 @@ minnow_status inspect_print_table(const inspection *in, int show, minnow_error *
 void inspect_print_json(const inspection *in, int show);
 void inspect_print_dot(const inspection *in);
 
+/* A .minnow file, which has sections instead of nodes (inspect_minnow.c). INSPECT_NODES shows them. */
+minnow_status inspect_minnow(const char *path, int show, int json, minnow_error *error);
+
 /* "input", "constant", "output", or "inner" for what nodes pass on. */
 const char *inspect_role_name(uint8_t role);
 

@@ -49,7 +49,7 @@ static size_t list_places(char **places) {
     return used;
 }
 
-/* Folders and .onnx files of one place. */
+/* Folders, .onnx and .minnow files of one place. */
 typedef struct candidates {
     const char *folder;
     char *only;
@@ -60,7 +60,8 @@ static void visit(void *context, const char *name) {
     candidates *c = context;
     char *path = name[0] == '.' ? NULL : path_join(c->folder, name);
     if (path == NULL) return;
-    if ((file_is_directory(path) || path_has_suffix(path, ".onnx")) && c->n++ == 0) c->only = path;
+    if ((file_is_directory(path) || path_has_suffix(path, ".onnx") || path_has_suffix(path, ".minnow")) && c->n++ == 0)
+        c->only = path;
     else free(path);
 }
 
@@ -105,6 +106,25 @@ char *cli_find_model(minnow_error *error) {
     if (model == NULL) tell_where(places, n, error);
     for (i = 0; i < n; i++) free(places[i]);
     return model;
+}
+
+/* The first of the places where our calibration texts may lie. */
+char *cli_find_calibration_texts(minnow_error *error) {
+    char *places[] = {join_free(above_program(0), "data/calibration.txt"),
+                      join_free(above_program(1), "data/calibration.txt"),
+                      join_free(above_program(2), "data/calibration.txt"),
+                      join_free(above_program(1), "share/minnow/calibration.txt")};
+    char *found = NULL;
+    size_t i;
+    for (i = 0; i < sizeof places / sizeof *places; i++) {
+        if (found == NULL && places[i] != NULL && file_exists(places[i])) found = places[i];
+        else free(places[i]);
+    }
+    if (found == NULL)
+        error_set(error, MINNOW_ERROR_IO,
+                  "no calibration texts found (data/calibration.txt of the checkout, PREFIX/share/minnow/"
+                  "calibration.txt); name a file with --texts");
+    return found;
 }
 
 static int has_tokenizer(const char *folder) {

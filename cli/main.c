@@ -20,6 +20,9 @@ static const struct command {
     {"run", cmd_run, "run any ONNX model on given inputs"},
     {"inspect", cmd_inspect, "show what an ONNX model consists of"},
     {"export", cmd_export, "model folder (safetensors) -> ONNX"},
+    {"calibrate", cmd_calibrate, "FP32 model and texts -> ranges of its activations"},
+    {"quantize", cmd_quantize, "FP32 model -> static INT8 .minnow file"},
+    {"eval", cmd_eval, "scores of a model on test sets, beside a reference"},
     {"version", cmd_version, "version, compiler, processor"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

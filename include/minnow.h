@@ -99,13 +99,17 @@ typedef struct minnow_model minnow_model;
 /* Zeroed means defaults. Set `size` to sizeof(minnow_model_options). */
 typedef struct minnow_model_options {
     size_t size;
-    const char *tokenizer_path; /* tokenizer.json or vocab.txt; NULL: beside the model, or in the parent of onnx/ */
+    const char *tokenizer_path; /* tokenizer.json or vocab.txt; NULL: beside the model, or in the parent of onnx/. A
+                                 * .minnow file has its own: naming another is MINNOW_ERROR_ARGUMENT */
     int external_data;          /* 1: an ONNX file may keep tensors in other files beneath its folder; 0: refused */
 } minnow_model_options;
 
-/* Opens a model: an ONNX file, a folder that holds one (model.onnx or onnx/model.onnx) or a folder in
- * sentence-transformers layout (model.safetensors, config.json, tokenizer). Tokenizer, pooling and token limit are
- * found beside it. `path` is NUL-terminated and copied. On success *out is a handle to close; on failure NULL. */
+/* Opens a model:
+ *   - a .minnow file, whatever its name: static INT8, complete in itself ('minnow quantize' makes one);
+ *   - an ONNX file; tokenizer, pooling and token limit are found beside it, or in the parent of onnx/;
+ *   - a folder with onnx/model.onnx, model.onnx, model.safetensors (sentence-transformers layout) or model.minnow: the
+ *     first of these that is there, so that a folder means FP32 as long as it has it.
+ * `path` is NUL-terminated and copied. On success *out is a handle to close; on failure NULL. */
 MINNOW_API minnow_status minnow_model_open(minnow_model **out, const char *path, minnow_error *error);
 MINNOW_API minnow_status minnow_model_open_with(minnow_model **out, const char *path,
                                                 const minnow_model_options *options, minnow_error *error);
@@ -123,13 +127,15 @@ typedef struct minnow_context minnow_context;
 /* Zeroed means defaults. Set `size` to sizeof(minnow_context_options). */
 typedef struct minnow_context_options {
     size_t size;
-    size_t n_threads;       /* 0: one thread for each processor */
+    size_t n_threads;       /* 0: one thread for each processor. A .minnow model encodes a text on one thread, the
+                             * caller's, whatever this says: use a context a thread for many texts */
     size_t max_tokens;      /* 0: the model's; larger than the model's positions: an error */
     minnow_pooling pooling; /* 0: the model's */
-    int no_normalize;       /* 1: leave vectors at their length instead of scaling them to 1 */
+    int no_normalize;       /* 1: leave vectors at their length; 0: scale them to 1, whatever the model */
 } minnow_context_options;
 
-/* Creates the working memory for encoding with `model`. `options` may be NULL. */
+/* Creates the working memory for encoding with `model`. `options` may be NULL. For a .minnow model this is all the
+ * memory of the network, sized for max_tokens: encoding allocates token ids at most. */
 MINNOW_API minnow_status minnow_context_create(minnow_context **out, const minnow_model *model,
                                                const minnow_context_options *options, minnow_error *error);
 MINNOW_API void minnow_context_close(minnow_context **context);

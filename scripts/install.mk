@@ -32,10 +32,11 @@ packaging:
 	        scripts/packaging/$$f.in > $(PACKAGING)/$$f || exit 1; \
 	done
 
+DATADIR ?= $(PREFIX)/share/minnow
 DOCS := README.md LICENSE NOTICE CHANGELOG.md SECURITY.md docs/API.md docs/MIGRATING.md
 INSTALL ?= install
 install: all $(INSTALLED_ARCHIVE) packaging ## install; DESTDIR, PREFIX (/usr/local), LIBDIR (PREFIX/lib)
-	$(INSTALL) -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/cmake/minnow $(D)$(MANDIR)/man1 $(D)$(DOCDIR)
+	$(INSTALL) -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/cmake/minnow $(D)$(MANDIR)/man1 $(D)$(DOCDIR) $(D)$(DATADIR)
 	$(INSTALL) -m 755 $(BUILD)/minnow$(EXE) $(D)$(BINDIR)/
 	$(INSTALL) -m 644 include/minnow.h $(D)$(INCLUDEDIR)/
 	$(INSTALL) -m 644 $(INSTALLED_ARCHIVE) $(D)$(LIBDIR)/
@@ -45,9 +46,11 @@ install: all $(INSTALLED_ARCHIVE) packaging ## install; DESTDIR, PREFIX (/usr/lo
 	$(INSTALL) -m 644 $(PACKAGING)/minnow.pc $(D)$(LIBDIR)/pkgconfig/
 	$(INSTALL) -m 644 $(CMAKE_FILES:%=$(PACKAGING)/%) $(D)$(LIBDIR)/cmake/minnow/
 	$(INSTALL) -m 644 docs/minnow.1 $(D)$(MANDIR)/man1/
+	$(INSTALL) -m 644 data/calibration.txt $(D)$(DATADIR)/
 	$(INSTALL) -m 644 $(DOCS) $(D)$(DOCDIR)/
 uninstall: ## remove what install put there (give it the same variables)
 	rm -f $(D)$(BINDIR)/minnow$(EXE) $(D)$(INCLUDEDIR)/minnow.h $(D)$(MANDIR)/man1/minnow.1
 	rm -f $(addprefix $(D)$(LIBDIR)/,libminnow.a libminnow.so libminnow.so.$(SOVERSION) $(SHARED) pkgconfig/minnow.pc)
 	rm -f $(CMAKE_FILES:%=$(D)$(LIBDIR)/cmake/minnow/%) $(addprefix $(D)$(DOCDIR)/,$(notdir $(DOCS)))
-	-rmdir $(D)$(LIBDIR)/cmake/minnow $(D)$(DOCDIR) 2>/dev/null
+	rm -f $(D)$(DATADIR)/calibration.txt
+	-rmdir $(D)$(LIBDIR)/cmake/minnow $(D)$(DOCDIR) $(D)$(DATADIR) 2>/dev/null

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A path -> where the model's graph, settings and tokenizer lie.
  *
+ *   FILE.minnow              all in this file; told by its first bytes, whatever its name
  *   FILE.onnx                beside it, or in the parent of onnx/
- *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx (as above), or FOLDER/model.safetensors with config.json */
+ *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx (as above), FOLDER/model.safetensors with
+ *                            config.json, or, if it has none of these, FOLDER/model.minnow: a folder means FP32 as long
+ *                            as it has it */
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/model.h"
 #include "base/file.h"
+#include "base/file_os.h"
+#include "run/model/model.h"
 
 void model_location_free(model_location *l) {
+    free(l->packed);
     free(l->onnx);
     free(l->folder);
     free(l->tokenizer);
@@ -60,6 +66,26 @@ static minnow_status locate_beside(model_location *out, const char *path, minnow
     return status;
 }
 
+/* A pipe, which can be read once only, is taken for ONNX. */
+static minnow_status is_packed(const char *path, int *packed, minnow_error *error) {
+    file_map map;
+    *packed = 0;
+    if (file_os_is_special(path)) return MINNOW_OK;
+    TRY(file_map_open(&map, path, error));
+    *packed = int8_model_is(map.data, map.bytes);
+    file_map_close(&map);
+    return MINNOW_OK;
+}
+
+static minnow_status locate_file(model_location *out, const char *path, minnow_error *error) {
+    int packed;
+    if (!file_exists(path)) return error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path);
+    TRY(is_packed(path, &packed, error));
+    if (packed) return copy_path(&out->packed, path, error);
+    TRY(copy_path(&out->onnx, path, error));
+    return locate_beside(out, path, error);
+}
+
 static minnow_status locate_folder(model_location *out, const char *path, minnow_error *error) {
     char *weights = NULL;
     TRY(find_file(&out->onnx, path, "onnx/model.onnx", error));
@@ -67,25 +93,26 @@ static minnow_status locate_folder(model_location *out, const char *path, minnow
         TRY(find_file(&out->onnx, path, "model.onnx", error));
         if (out->onnx != NULL) return locate_beside(out, out->onnx, error); /* the folder may be onnx/ itself */
     }
-    TRY(copy_path(&out->folder, path, error));
     TRY(find_file(&weights, path, "model.safetensors", error));
-    if (out->onnx == NULL && weights == NULL)
-        return error_set(error, MINNOW_ERROR_IO, "%s: no model.onnx, onnx/model.onnx or model.safetensors in this folder",
-                         path);
+    if (out->onnx == NULL && weights == NULL) {
+        TRY(find_file(&out->packed, path, "model.minnow", error));
+        if (out->packed != NULL) return MINNOW_OK;
+        return error_set(error, MINNOW_ERROR_IO,
+                         "%s: no onnx/model.onnx, model.onnx, model.safetensors or model.minnow in this folder", path);
+    }
     free(weights);
+    TRY(copy_path(&out->folder, path, error));
     return find_tokenizer(&out->tokenizer, path, error);
 }
 
 minnow_status model_locate(model_location *out, const char *path, const char *tokenizer_path, minnow_error *error) {
     minnow_status status = MINNOW_OK;
     memset(out, 0, sizeof *out);
-    if (file_is_directory(path)) {
-        TRY_GOTO(locate_folder(out, path, error));
-    } else {
-        if (!file_exists(path)) TRY_GOTO(error_set(error, MINNOW_ERROR_IO, "%s: no such file or folder", path));
-        TRY_GOTO(copy_path(&out->onnx, path, error));
-        TRY_GOTO(locate_beside(out, path, error));
-    }
+    TRY_GOTO(file_is_directory(path) ? locate_folder(out, path, error) : locate_file(out, path, error));
+    if (tokenizer_path != NULL && out->packed != NULL)
+        TRY_GOTO(error_set(error, MINNOW_ERROR_ARGUMENT,
+                           "%s: a .minnow file has its own tokenizer; no other can be given",
+                           out->packed));
     if (tokenizer_path != NULL) {
         free(out->tokenizer);
         TRY_GOTO(copy_path(&out->tokenizer, tokenizer_path, error));

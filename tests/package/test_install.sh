@@ -29,7 +29,7 @@ stage=$root/stage prefix=/opt/minnow libdir=/opt/minnow/lib/deep
 installed=$stage$prefix
 check "make install" $make BUILD="$BUILD" DESTDIR="$stage" PREFIX=$prefix LIBDIR=$libdir install
 for file in bin/minnow include/minnow.h lib/deep/libminnow.a lib/deep/libminnow.so lib/deep/libminnow.so.0 lib/deep/pkgconfig/minnow.pc \
-    lib/deep/cmake/minnow/minnowConfig.cmake share/man/man1/minnow.1 share/doc/minnow/LICENSE; do
+    lib/deep/cmake/minnow/minnowConfig.cmake share/man/man1/minnow.1 share/doc/minnow/LICENSE share/minnow/calibration.txt; do
     check "$file is installed" test -s "$installed/$file"
 done
 check "nothing outside the prefix" test "$(ls -A "$stage")/$(ls -A "$stage/opt")" = opt/minnow
@@ -54,6 +54,14 @@ check "embed: the two libraries agree" test \
     "$("$root/embed-static" "$model" "a first text" "a second text")"
 search() { printf 'one line\nanother line\na third\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/search" "$model" "a query" | grep -c line; }
 check "search runs" search
+# An INT8 model, made by the installed program with the installed texts, by the example that uses all processors.
+check "the installed program quantizes" "$installed/bin/minnow" quantize --model "$model" --method minmax -o "$root/model.minnow"
+check "C, threads" $cc -std=c11 $flags examples/c/parallel.c $(pkg-config --cflags --libs minnow) -lpthread -o "$root/parallel"
+parallel() { printf 'a first text\na second text\nanother\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/parallel" "$@"; }
+check "parallel runs" parallel "$root/model.minnow" 3
+check "parallel: threads do not matter" test "$(parallel "$root/model.minnow" 1)" = "$(parallel "$root/model.minnow" 3)"
+check "parallel: FP32 as well" parallel "$model" 2
+check "embed runs with INT8" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/embed" "$root/model.minnow" "a first text" "a second text"
 fails_with_message() { ! "$root/embed-static" no/such/model "x" 2> "$root/message" && grep -q 'no/such/model' "$root/message"; }
 check "a missing model is a message" fails_with_message
 
@@ -64,6 +72,7 @@ if command -v cmake > /dev/null; then
         check "cmake builds examples/$language" cmake --build "$root/cmake-$language"
     done
     check "cmake's embed runs" "$root/cmake-c/embed" "$model" "a first text" "a second text"
+    check "cmake's parallel runs" sh -c "echo text | '$root/cmake-c/parallel' '$root/model.minnow' 2"
     check "cmake's static embed runs" "$root/cmake-c/embed_static" "$model" "a first text" "a second text"
 fi
 

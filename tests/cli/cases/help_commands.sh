@@ -1,5 +1,5 @@
 # Each command explains itself, in both ways, alike, in lines that fit a terminal.
-for command in embed similarity tokenize run inspect export version; do
+for command in embed similarity tokenize run inspect export calibrate quantize eval version; do
     minnow help $command > a
     minnow $command --help > b
     cmp a b

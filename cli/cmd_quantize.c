@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * minnow quantize: an FP32 model (+ ranges, or texts to find them with) -> a static INT8 .minnow file. */
+#include <string.h>
+
+#include "base/file_os.h"
+#include "base/os.h"
+#include "cli.h"
+#include "options.h"
+#include "quantize_job.h"
+
+#define COMMAND "quantize"
+#define DEFAULT_ROUNDING QUANTIZE_GPTQ
+#define DEFAULT_ROUNDING_NAME "gptq"
+
+static const char help[] =
+    "Usage: minnow quantize [OPTION]... -o FILE.minnow\n"
+    "\n"
+    "Turns an FP32 encoder into a static INT8 model: one file with weights, scales,\n"
+    "tokenizer and settings, for --model of the other commands. Without --ranges it\n"
+    "calibrates first. The same inputs give the same bytes on every machine.\n"
+    "\n"
+    "  -o, --output FILE      where to write it; the file appears when it is complete\n"
+    "      --model FILE|DIR   ONNX file or model folder (default: see 'minnow --help')\n"
+    "      --ranges FILE      of 'minnow calibrate', from the same model\n"
+    "      --rounding HOW     gptq: layer by layer towards what the FP32 model computes;\n"
+    "                         or nearest, with bias correction: quicker, less close\n"
+    "                         (default: " DEFAULT_ROUNDING_NAME ")\n"
+    "      --no-bias-correction  nearest only: leave biases as they are\n"
+    "      --embedding HOW    the token table: int8 (a scale a row; the default), fp16,\n"
+    "                         mixed (columns of outliers in fp16) or int8-per-tensor\n"
+    "      --ln-inputs HOW    inputs of layer norms: float (the default), or 8 bits\n"
+    "                         per-tensor or per-channel\n"
+    "      --max-tokens N     the model's limit, calibration texts included (default: what\n"
+    "                         its settings say, 256 for MiniLM)\n"
+    "      --name TEXT        the model's name (default: of its settings or folder)\n"
+    "      --license TEXT     default: 'license:' of the README.md beside the model\n"
+    "      --to minnow        the form of the output; onnx is not there yet\n"
+    "      --weights per-channel, --weight-codes 7\n"
+    "                         what a .minnow file has; per-tensor and 8 are for onnx\n"
+    "\n"
+    "Calibration:\n"
+    CALIBRATION_HELP
+    "\n"
+    "      --json             the summary as one JSON object\n"
+    "  -h, --help             this text\n"
+    "\n"
+    "Exit codes: 0 ok, 2 wrong usage, 3 file not readable or writable, 4 malformed\n"
+    "(no texts, ranges of another model), 5 unsupported (no BERT encoder, NaN weights),\n"
+    "6 out of memory.\n"
+    "\n"
+    "Examples:\n"
+    "  minnow quantize --model model.onnx -o model.minnow\n"
+    "  minnow quantize --model model.onnx --texts my-texts.txt -o model.minnow\n"
+    "  minnow quantize --model model.onnx --ranges ranges.json --rounding nearest -o m.minnow\n";
+
+/* --- Options ------------------------------------------------------------------------------------------------ */
+
+typedef struct command_line {
+    quantize_settings job;
+    int to_onnx, per_tensor, eight_bits, rounding_given, json;
+} command_line;
+
+enum {
+    OPTION_JSON = CALIBRATION_OWN,
+    OPTION_RANGES,
+    OPTION_ROUNDING,
+    OPTION_NO_BIAS_CORRECTION,
+    OPTION_EMBEDDING,
+    OPTION_LN_INPUTS,
+    OPTION_TO,
+    OPTION_WEIGHTS,
+    OPTION_WEIGHT_CODES,
+    OPTION_NAME,
+    OPTION_LICENSE
+};
+
+static const struct option options[] = {CALIBRATION_LONG_OPTIONS,
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"ranges", required_argument, NULL, OPTION_RANGES},
+                                        {"rounding", required_argument, NULL, OPTION_ROUNDING},
+                                        {"no-bias-correction", no_argument, NULL, OPTION_NO_BIAS_CORRECTION},
+                                        {"embedding", required_argument, NULL, OPTION_EMBEDDING},
+                                        {"ln-inputs", required_argument, NULL, OPTION_LN_INPUTS},
+                                        {"to", required_argument, NULL, OPTION_TO},
+                                        {"weights", required_argument, NULL, OPTION_WEIGHTS},
+                                        {"weight-codes", required_argument, NULL, OPTION_WEIGHT_CODES},
+                                        {"name", required_argument, NULL, OPTION_NAME},
+                                        {"license", required_argument, NULL, OPTION_LICENSE},
+                                        {"json", no_argument, NULL, OPTION_JSON},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+
+/* The names that options take, in words for messages, and the values they mean. */
+typedef struct choice { const char *name; int value; } choice;
+static const choice roundings[] = {{"nearest", QUANTIZE_NEAREST}, {"gptq", QUANTIZE_GPTQ}, {NULL, 0}};
+static const choice embeddings[] = {{"int8", INT8_TABLE_ROWS}, {"fp16", INT8_TABLE_HALF}, {"mixed", INT8_TABLE_MIXED},
+                                    {"int8-per-tensor", INT8_TABLE_TENSOR}, {NULL, 0}};
+static const choice ln_inputs[] = {{"float", QUANTIZE_NORM_FLOAT}, {"per-tensor", QUANTIZE_NORM_PER_TENSOR},
+                                   {"per-channel", QUANTIZE_NORM_PER_CHANNEL}, {NULL, 0}};
+static const choice forms[] = {{"minnow", 0}, {"onnx", 1}, {NULL, 0}};
+static const choice weights[] = {{"per-channel", 0}, {"per-tensor", 1}, {NULL, 0}};
+static const choice weight_codes[] = {{"7", 0}, {"8", 1}, {NULL, 0}};
+
+static int take_choice(const char *option, const choice *choices, const char *names, int *out) {
+    for (; choices->name != NULL; choices++) {
+        if (strcmp(choices->name, optarg) != 0) continue;
+        *out = choices->value;
+        return CLI_OK;
+    }
+    return cli_usage_error(COMMAND, "%s: '%.100s' is not %s", option, optarg, names);
+}
+
+static int take_option(command_line *s, int code) {
+    int value = 0, taken;
+    switch (code) {
+    case 'o': s->job.output = optarg; return CLI_OK;
+    case OPTION_JSON: s->json = 1; return CLI_OK;
+    case OPTION_RANGES: s->job.ranges = optarg; return CLI_OK;
+    case OPTION_NAME: s->job.name = optarg; return CLI_OK;
+    case OPTION_LICENSE: s->job.licence = optarg; return CLI_OK;
+    case OPTION_NO_BIAS_CORRECTION: s->job.quantize.no_bias_correction = 1; return CLI_OK;
+    case OPTION_TO: return take_choice("--to", forms, "minnow or onnx", &s->to_onnx);
+    case OPTION_WEIGHTS: return take_choice("--weights", weights, "per-channel or per-tensor", &s->per_tensor);
+    case OPTION_WEIGHT_CODES: return take_choice("--weight-codes", weight_codes, "7 or 8", &s->eight_bits);
+    case OPTION_ROUNDING:
+        taken = take_choice("--rounding", roundings, "nearest or gptq", &value);
+        s->rounding_given = 1;
+        s->job.quantize.rounding = (quantize_rounding)value;
+        return taken;
+    case OPTION_EMBEDDING:
+        taken = take_choice("--embedding", embeddings, "int8, fp16, mixed or int8-per-tensor", &value);
+        s->job.quantize.embedding = (int8_table_kind)value;
+        return taken;
+    case OPTION_LN_INPUTS:
+        taken = take_choice("--ln-inputs", ln_inputs, "float, per-tensor or per-channel", &value);
+        s->job.quantize.norm_inputs = (quantize_norm_inputs)value;
+        return taken;
+    default: return calibration_take_option(COMMAND, code, optarg, &s->job.calibration);
+    }
+}
+
+/* What a .minnow file cannot hold, by name. */
+static int check_form(const command_line *s) {
+    minnow_error error;
+    if (s->to_onnx)
+        error_set(&error, MINNOW_ERROR_UNSUPPORTED, "--to onnx: INT8 ONNX is not written yet, .minnow is");
+    else if (s->per_tensor)
+        error_set(&error, MINNOW_ERROR_UNSUPPORTED,
+                  "--weights per-tensor: for ONNX output only; the engine takes a scale for each channel");
+    else if (s->eight_bits)
+        error_set(&error, MINNOW_ERROR_UNSUPPORTED,
+                  "--weight-codes 8: for ONNX output only; the engine takes codes of 7 bits, -64 to 63");
+    else return CLI_OK;
+    return cli_error(&error);
+}
+
+static int check_together(const command_line *s, int n_arguments, const char *first) {
+    if (n_arguments > 0) return cli_usage_error(COMMAND, "unexpected argument '%.100s'", first);
+    if (s->job.output == NULL || *s->job.output == '\0') return cli_usage_error(COMMAND,
+                                                                                "no output given: -o FILE.minnow");
+    if (s->job.ranges != NULL && s->job.calibration.chooses_ranges)
+        return cli_usage_error(COMMAND, "--ranges: the file says how they were chosen; "
+                                        "--method, --site, --percentile and --equalization are for calibration");
+    if (s->job.quantize.no_bias_correction && s->rounding_given && s->job.quantize.rounding == QUANTIZE_GPTQ)
+        return cli_usage_error(COMMAND, "--no-bias-correction is for --rounding nearest");
+    return check_form(s);
+}
+
+/* 0 to go on, else an exit code is in *code. */
+static int read_options(int argc, char **argv, command_line *s, int *code) {
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+        if (option == '?' || option == ':') return *code = cli_option_error(COMMAND, option, argv, options), 1;
+        if (option == 'h') {
+            fputs(help, stdout);
+            *code = cli_finish(CLI_OK);
+            return 1;
+        }
+        *code = take_option(s, option);
+        if (*code != CLI_OK) return 1;
+    }
+    *code = check_together(s, argc - optind, argv[optind]);
+    if (s->job.quantize.no_bias_correction) s->job.quantize.rounding = QUANTIZE_NEAREST;
+    return *code != CLI_OK;
+}
+
+int cmd_quantize(int argc, char **argv) {
+    command_line s;
+    quantize_job j;
+    minnow_error error;
+    int code = CLI_OK;
+    memset(&s, 0, sizeof s);
+    memset(&j, 0, sizeof j);
+    calibration_options_init(&s.job.calibration);
+    s.job.quantize.rounding = DEFAULT_ROUNDING;
+    s.job.quantize.embedding = INT8_TABLE_ROWS;
+    if (read_options(argc, argv, &s, &code)) return code;
+    if (quantize_job_run(&j, &s.job, &error) != MINNOW_OK) code = cli_error(&error);
+    else if (!file_os_is_special(s.job.output)) quantize_job_print(&j, s.json); /* else it may be on standard output */
+    quantize_job_close(&j);
+    if (code != CLI_OK) os_end_if_interrupted();
+    return cli_finish(code);
+}

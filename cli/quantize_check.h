@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A quick look at a fresh INT8 model: its vectors beside the FP32 model's, on texts of the calibration file that
+ * calibration did not take, or, where it took (nearly) all, on some of those. */
+#ifndef MINNOW_CLI_QUANTIZE_CHECK_H
+#define MINNOW_CLI_QUANTIZE_CHECK_H
+
+#include "quantize_source.h"
+
+#define QUANTIZE_CHECK_TEXTS 100
+
+typedef struct quantize_check {
+    size_t n_texts;
+    int held_out;       /* calibration has not seen them */
+    double mean, least; /* cosine */
+} quantize_check;
+
+/* Cosine of pooled vectors over at most QUANTIZE_CHECK_TEXTS texts, evenly spread. n_texts 0 if there are no texts. */
+minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const quantize_source *s,
+                                 quantize_progress *progress, minnow_error *error);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * FP32 model -> ranges -> INT8 model -> bytes, read back and checked -> file. */
+#include "quantize_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/os.h"
+#include "convert/import/model_card.h"
+#include "convert/import/tokenizer_files.h"
+#include "convert/pack/pack.h"
+
+/* --- What goes into the file beside the weights -------------------------------------------------------------- */
+
+static minnow_status hash_source(quantize_labels *l, minnow_error *error) {
+    file_map map;
+    TRY(file_map_open(&map, l->file, error));
+    sha256(map.data, map.bytes, l->sha256);
+    l->bytes = map.bytes;
+    file_map_close(&map);
+    return MINNOW_OK;
+}
+
+/* README.md lies beside the settings; one that cannot be read says nothing. */
+static minnow_status find_licence(quantize_labels *l, const quantize_source *s, minnow_error *error) {
+    char *path = path_join(s->at.folder, "README.md");
+    file_map map;
+    if (path == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    if (file_exists(path) && file_map_open(&map, path, NULL) == MINNOW_OK) {
+        model_card_license((const char *)map.data, map.bytes, l->licence, sizeof l->licence);
+        file_map_close(&map);
+    }
+    free(path);
+    return MINNOW_OK;
+}
+
+static minnow_status read_labels(quantize_labels *l, const quantize_source *s, minnow_error *error) {
+    l->file = quantize_source_file(s);
+    if (l->file == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    TRY(find_licence(l, s, error));
+    return hash_source(l, error);
+}
+
+/* The strings are borrowed: they outlive the model. */
+static void label(int8_model *m, const quantize_settings *s, const quantize_source *source, const quantize_labels *l) {
+    m->pooling = model_pooling(&source->settings);
+    m->normalize = source->settings.normalize != 0;
+    m->max_tokens = source->max_tokens;
+    m->name = s->name != NULL ? s->name : source->settings.name != NULL ? source->settings.name : "";
+    m->licence = s->licence != NULL ? s->licence : l->licence;
+    m->source = path_name(l->file);
+    memcpy(m->source_sha256, l->sha256, sizeof m->source_sha256);
+}
+
+/* --- The work ----------------------------------------------------------------------------------------------- */
+
+void quantize_job_close(quantize_job *j) {
+    int8_model_close(&j->model);
+    memory_aligned_free(j->file);
+    free(j->matrices);
+    arena_free(&j->memory);
+    ranges_close(&j->ranges);
+    free(j->labels.file);
+    quantize_source_close(&j->source);
+    memset(j, 0, sizeof *j);
+}
+
+static minnow_status open_ranges(quantize_job *j, minnow_error *error) {
+    uint8_t hash[SHA256_BYTES];
+    TRY(ranges_open(&j->ranges, j->settings->ranges, error));
+    ranges_weights_sha256(j->source.encoder, hash);
+    if (memcmp(hash, j->ranges->weights_sha256, sizeof hash) == 0) return MINNOW_OK;
+    return error_set(error, MINNOW_ERROR_FORMAT, "%s: ranges of another model: its weights are not these",
+                     j->settings->ranges);
+}
+
+static minnow_status get_ranges(quantize_job *j, minnow_error *error) {
+    range_options o = j->settings->calibration.ranges;
+    if (j->settings->ranges != NULL) return open_ranges(j, error);
+    o.progress = quantize_progress_update;
+    o.progress_context = &j->progress;
+    return ranges_calibrate(&j->ranges, j->source.floats, &j->source.texts, &o, error);
+}
+
+static minnow_status make_model(quantize_job *j, minnow_error *error) {
+    quantize_options o = j->settings->quantize;
+    const int with_texts = j->source.texts.n_texts > 0;
+    o.pool = j->source.pool;
+    o.progress = quantize_progress_update;
+    o.progress_context = &j->progress;
+    j->n_matrices = 4 * j->source.encoder->n_layers;
+    j->matrices = calloc(j->n_matrices, sizeof *j->matrices);
+    if (j->matrices == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    return quantize_encoder(&j->model, j->source.encoder, j->ranges, with_texts ? j->source.floats : NULL,
+                            with_texts ? &j->source.texts : NULL, &o, j->matrices, error);
+}
+
+/* What is checked is what will be read: the packed bytes. Ctrl-C ends the program at once until they are written: there
+ * is nothing to remove before. */
+static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
+    tokenizer_config config;
+    int8_model *read = NULL;
+    minnow_status status;
+    quantize_progress_update(&j->progress, "pack", 0, 1);
+    label(j->model, j->settings, &j->source, &j->labels);
+    TRY(tokenizer_config_open(&config, &j->memory, j->source.at.tokenizer, error));
+    TRY(pack_bytes(j->model, &config, &j->file, &j->file_bytes, error));
+    TRY(int8_model_read(&read, j->file, j->file_bytes, error));
+    status = quantize_check_run(&j->check, read, &j->source, &j->progress, error);
+    int8_model_close(&read);
+    quantize_progress_end(&j->progress);
+    if (status != MINNOW_OK) return status;
+    os_catch_interrupts();
+    return file_write_all(j->settings->output, j->file, j->file_bytes, error);
+}
+
+minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minnow_error *error) {
+    const int texts_optional = s->ranges != NULL && s->quantize.rounding == QUANTIZE_NEAREST;
+    j->settings = s;
+    TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
+    TRY(quantize_check_output(&j->source, s->output, error));
+    TRY(get_ranges(j, error));
+    TRY(read_labels(&j->labels, &j->source, error));
+    TRY(make_model(j, error));
+    return pack_and_write(j, error);
+}

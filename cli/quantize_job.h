@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Quantization from a model's files to a .minnow file, and what to tell of it. */
+#ifndef MINNOW_CLI_QUANTIZE_JOB_H
+#define MINNOW_CLI_QUANTIZE_JOB_H
+
+#include "base/sha256.h"
+#include "convert/quantize/quantize.h"
+#include "quantize_check.h"
+#include "quantize_source.h"
+
+typedef struct quantize_settings {
+    calibration_options calibration;
+    quantize_options quantize;
+    const char *output;
+    const char *ranges;         /* a file; NULL: calibrate */
+    const char *name, *licence; /* NULL: those of the model's files */
+} quantize_settings;
+
+/* What the file says of its source. */
+typedef struct quantize_labels {
+    char *file;        /* the FP32 weights */
+    uint64_t bytes;
+    uint8_t sha256[SHA256_BYTES];
+    char licence[128];
+} quantize_labels;
+
+/* Zeroed before the first use; freed with quantize_job_close, whatever happened. */
+typedef struct quantize_job {
+    const quantize_settings *settings;
+    quantize_source source;
+    quantize_progress progress;
+    quantize_labels labels;
+    ranges *ranges;
+    quantize_matrix_report *matrices; /* [n_matrices] */
+    size_t n_matrices;
+    int8_model *model;
+    arena memory;                     /* the tokenizer's data */
+    uint8_t *file;                    /* the packed model */
+    size_t file_bytes;
+    quantize_check check;
+} quantize_job;
+
+minnow_status quantize_job_run(quantize_job *j, const quantize_settings *settings, minnow_error *error);
+void quantize_job_close(quantize_job *j);
+void quantize_job_print(const quantize_job *j, int json);
+
+#endif

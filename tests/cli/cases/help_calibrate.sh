@@ -1,0 +1,1 @@
+minnow calibrate --help

@@ -1,0 +1,1 @@
+minnow eval --help

@@ -1,0 +1,1 @@
+minnow quantize --help
