@@ -20,7 +20,7 @@ $(BUILD)/bench/model.onnx: $(BUILD)/minnow$(EXE) $(wildcard $(BENCH_MODEL)/model
 	@mkdir -p $(@D)
 	$< export $(BENCH_MODEL) -o $@
 
-.PHONY: bench bench-math bench-fp32 bench-tokenizer
+.PHONY: bench bench-math bench-fp32 bench-tokenizer quantization-table
 bench: bench-fp32 bench-tokenizer bench-math ## all benchmarks below (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
 	@mkdir -p bench/results
@@ -31,3 +31,9 @@ bench-fp32: $(BUILD)/bench/bench_fp32$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## FP32
 bench-tokenizer: $(BUILD)/bench/bench_tokenizer$(EXE) $(BENCH_PEERS) ## tokenizer against Hugging Face's (BENCH_TOKENIZER=FILE)
 	@mkdir -p bench/results
 	@$(BENCH_PYTHON) bench/bench_tokenizer.py --program $< --tokenizer $(BENCH_TOKENIZER) | tee bench/results/tokenizer.jsonl
+# ROWS=gptq,nearest TASKS=stsb_dev FAST=1 RESUME=1 make less of it; only a whole table goes into docs/QUANTIZATION.md.
+quantization-table: $(BUILD)/minnow$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## docs/QUANTIZATION.md's table, beside onnxruntime's (EVAL="DIR...")
+	@mkdir -p bench/results
+	@$(BENCH_PYTHON) bench/quantization_table.py --minnow $< --model $(BENCH_ONNX) --tokenizer $(BENCH_TOKENIZER) \
+	    --work $(BUILD)/bench/quantization --results bench/results/quantization.jsonl --docs docs/QUANTIZATION.md \
+	    $(if $(ROWS),--rows $(ROWS)) $(if $(TASKS),--tasks $(TASKS)) $(if $(FAST),--fast) $(if $(RESUME),--resume) $(EVAL) >/dev/null
