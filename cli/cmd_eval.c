@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow eval: how good a model's vectors are, on tasks with known answers, beside a reference. One task's vectors are in memory. */
+ * minnow eval: how good a model's vectors are, on tasks with known answers, beside a reference. One task's vectors are
+ * in memory. */
 #include <stdlib.h>
 #include <string.h>
 

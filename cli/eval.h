@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow eval, in parts: folders -> tasks, a model or a folder of vectors -> vectors, both -> a report, a report -> text. */
+ * minnow eval, in parts: folders -> tasks, a model or a folder of vectors -> vectors, both -> a report, a report ->
+ * text. */
 #ifndef MINNOW_CLI_EVAL_H
 #define MINNOW_CLI_EVAL_H
 
@@ -15,8 +16,8 @@ typedef struct eval_tasks {
     size_t n_texts; /* of all tasks */
 } eval_tasks;
 
-/* Each folder is a task, or holds folders that are (those that are not are passed over), which are taken in the order of their
- * names. Two tasks of one name are an error. */
+/* Each folder is a task, or holds folders that are (those that are not are passed over), which are taken in the order
+ * of their names. Two tasks of one name are an error. */
 minnow_status eval_tasks_open(eval_tasks *out, char *const *folders, size_t n, minnow_error *error);
 void eval_tasks_close(eval_tasks *t);
 
@@ -82,8 +83,8 @@ typedef struct eval_report {
 minnow_status eval_report_create(eval_report *out, const eval_tasks *tasks, minnow_error *error);
 void eval_report_free(eval_report *r);
 /* Scores the next task. `reference` NULL: there is none. */
-minnow_status eval_report_add(eval_report *r, const eval_task *t, const eval_vectors *candidate, const eval_vectors *reference,
-                              thread_pool *pool, minnow_error *error);
+minnow_status eval_report_add(eval_report *r, const eval_task *t, const eval_vectors *candidate,
+                              const eval_vectors *reference, thread_pool *pool, minnow_error *error);
 /* 100 (candidate - reference) / reference of one metric; NaN if there is none. */
 double eval_result_change(const eval_result *r, size_t metric);
 /* Mean change of the tasks' first metrics, and the worst; NaN if none has one. */

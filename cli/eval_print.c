@@ -66,8 +66,8 @@ static void print_summary(const eval_report *r, int width) {
     if (!eval_is_nan(worst)) printf("\n\nworst change: %+.3f %%", worst);
     printf("\ncosines: %zu texts", r->cosines.n);
     if (longest->n > 0)
-        printf("; of %zu tokens and more: %zu texts, mean %.5f, least %.5f", eval_bucket_first[EVAL_BUCKETS - 1], longest->n,
-               mean(longest), least(longest));
+        printf("; of %zu tokens and more: %zu texts, mean %.5f, least %.5f", eval_bucket_first[EVAL_BUCKETS - 1],
+               longest->n, mean(longest), least(longest));
     putchar('\n');
 }
 
@@ -85,7 +85,8 @@ void eval_print_table(const eval_report *r) {
     }
     if (r->has_reference) print_summary(r, width);
     if (r->n_truncated > 0)
-        printf("%s%zu of %zu texts were cut at the token limit\n", r->has_reference ? "" : "\n", r->n_truncated, r->n_texts);
+        printf("%s%zu of %zu texts were cut at the token limit\n", r->has_reference ? "" : "\n", r->n_truncated,
+               r->n_texts);
 }
 
 /* --- JSON ---------------------------------------------------------------------------------------------------- */

@@ -42,8 +42,8 @@ static void compare_vectors(eval_report *r, eval_result *result, const eval_vect
     }
 }
 
-minnow_status eval_report_add(eval_report *r, const eval_task *t, const eval_vectors *candidate, const eval_vectors *reference,
-                              thread_pool *pool, minnow_error *error) {
+minnow_status eval_report_add(eval_report *r, const eval_task *t, const eval_vectors *candidate,
+                              const eval_vectors *reference, thread_pool *pool, minnow_error *error) {
     eval_result *result = &r->results[r->n];
     const eval_vectors *teller = candidate->n_tokens != NULL || reference == NULL ? candidate : reference;
     memset(result, 0, sizeof *result);

@@ -24,7 +24,8 @@ static minnow_status add_task(eval_tasks *t, const char *folder, minnow_error *e
     t->n_texts += t->items[t->n++]->n_texts;
     for (size_t i = 0; i + 1 < t->n; i++)
         if (strcmp(t->items[i]->name, t->items[t->n - 1]->name) == 0)
-            return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: there is a task '%s' already", folder, t->items[i]->name);
+            return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: there is a task '%s' already", folder,
+                             t->items[i]->name);
     return MINNOW_OK;
 }
 

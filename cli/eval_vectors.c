@@ -65,7 +65,8 @@ static int compare_places(const void *a, const void *b) {
     return (x->text > y->text) - (x->text < y->text);
 }
 
-static minnow_status encode_item(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error) {
+static minnow_status encode_item(void *user, cli_encoder *e, minnow_context *context, size_t item,
+                                 minnow_error *error) {
     if (os_interrupted()) return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
     return cli_encode_vector(user, e, context, item, error);
 }
@@ -135,16 +136,19 @@ static minnow_status read_file(const char *path, const eval_task *t, eval_vector
     status = npy_read(map.data, map.bytes, &out->memory, &matrix, error);
     file_map_close(&map);
     if (status != MINNOW_OK) return error_prefix(error, status, "%s", path);
-    if (matrix.type != DTYPE_FLOAT32 || matrix.rank != 2 || (uint64_t)matrix.dims[0] != t->n_texts || matrix.dims[1] < 1)
+    if (matrix.type != DTYPE_FLOAT32 || matrix.rank != 2 || (uint64_t)matrix.dims[0] != t->n_texts ||
+        matrix.dims[1] < 1)
         return error_set(error, MINNOW_ERROR_FORMAT,
-                         "%s: %s, where float32[%zu,DIMENSIONS] was expected: a row for each text of 'minnow eval --texts'",
+                         "%s: %s, where float32[%zu,DIMENSIONS] was expected: a row for each text of "
+                         "'minnow eval --texts'",
                          path, tensor_describe(&matrix, found, sizeof found), t->n_texts);
     out->data = matrix.data;
     out->dimensions = (size_t)matrix.dims[1];
     return MINNOW_OK;
 }
 
-static minnow_status check_finite(const eval_source *s, const eval_task *t, const eval_vectors *v, minnow_error *error) {
+static minnow_status check_finite(const eval_source *s, const eval_task *t, const eval_vectors *v,
+                                  minnow_error *error) {
     for (size_t i = 0; i < t->n_texts * v->dimensions; i++)
         if (!(v->data[i] - v->data[i] == 0))
             return error_set(error, MINNOW_ERROR_FORMAT, "%s: the vector of text %zu of task '%s' has NaN or infinity",

@@ -32,13 +32,20 @@ static int x86_find(cpu_tier tier) {
     return (b7 & wide) == wide && (saved_states() & 0xe6) == 0xe6;
 }
 
-/* CPUID leaves a virtual machine each time (tens of microseconds), so answers are kept: 0 not asked yet, 1 no, 2 yes. */
-static int x86_has(cpu_tier tier) {
-    static atomic_char known[CPU_TIER_COUNT];
-    int answer = atomic_load_explicit(&known[tier], memory_order_relaxed);
+static int x86_find_avx512vnni(void) {
+    const unsigned avx512vnni = 1u << 11;
+    unsigned a, b, c, d;
+    return x86_find(CPU_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & avx512vnni) != 0;
+}
+
+/* CPUID leaves a virtual machine each time (tens of microseconds), so answers are kept: 0 not asked yet, 1 no, 2 yes.
+ * `what`: a tier, or CPU_TIER_COUNT for AVX512-VNNI. */
+static int x86_has(int what) {
+    static atomic_char known[CPU_TIER_COUNT + 1];
+    int answer = atomic_load_explicit(&known[what], memory_order_relaxed);
     if (answer == 0) {
-        answer = 1 + x86_find(tier);
-        atomic_store_explicit(&known[tier], (char)answer, memory_order_relaxed);
+        answer = 1 + (what == CPU_TIER_COUNT ? x86_find_avx512vnni() : x86_find((cpu_tier)what));
+        atomic_store_explicit(&known[what], (char)answer, memory_order_relaxed);
     }
     return answer - 1;
 }
@@ -49,7 +56,7 @@ int cpu_has_tier(cpu_tier tier) {
     case CPU_TIER_SCALAR: return 1;
 #if defined(__x86_64__)
     case CPU_TIER_AVX2:
-    case CPU_TIER_AVX512: return x86_has(tier);
+    case CPU_TIER_AVX512: return x86_has((int)tier);
 #elif defined(__aarch64__)
     case CPU_TIER_NEON: return 1;
 #endif
@@ -59,15 +66,7 @@ int cpu_has_tier(cpu_tier tier) {
 
 int cpu_has_avx512vnni(void) {
 #if defined(__x86_64__)
-    const unsigned avx512vnni = 1u << 11;
-    static atomic_char known;
-    unsigned a, b, c, d;
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == 0) {
-        answer = 1 + (cpu_has_tier(CPU_TIER_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & avx512vnni) != 0);
-        atomic_store_explicit(&known, (char)answer, memory_order_relaxed);
-    }
-    return answer - 1;
+    return x86_has(CPU_TIER_COUNT);
 #else
     return 0;
 #endif

@@ -3,8 +3,6 @@
  * CRC-32C in portable C: eight tables, eight bytes a step ("slicing by 8"), and the choice of the fastest way. */
 #include "base/crc32c.h"
 
-#include <stdatomic.h>
-
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/crc32c_tables.h"
@@ -20,24 +18,10 @@ uint32_t crc32c_update_tables(uint32_t state, const uint8_t *p, size_t bytes) {
     return state;
 }
 
-#if defined(__x86_64__)
-/* Asking the processor takes longer than a short sum, where a hypervisor answers: it is asked once. */
-static int has_instruction(void) {
-    enum { UNKNOWN, NO, YES };
-    static atomic_int known = UNKNOWN;
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == UNKNOWN) {
-        answer = cpu_best_tier() >= CPU_TIER_AVX2 ? YES : NO;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == YES;
-}
-#endif
-
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes) {
     if (bytes == 0) return crc; /* data may be NULL */
 #if defined(__x86_64__)
-    if (has_instruction()) return ~crc32c_update_avx2(~crc, data, bytes);
+    if (cpu_best_tier() != CPU_TIER_SCALAR) return ~crc32c_update_avx2(~crc, data, bytes);
 #endif
     return ~crc32c_update_tables(~crc, data, bytes);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A byte that names a kind, and up to three files separated by form feeds -> a task; what it accepts is consistent, and is scored
- * on vectors made up from the texts.
+ * A byte that names a kind, and up to three files separated by form feeds -> a task; what it accepts is consistent, and
+ * is scored on vectors made up from the texts.
  * Covers: src/convert/eval */
 #include <stdlib.h>
 #include <string.h>

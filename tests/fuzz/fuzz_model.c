@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Any bytes as a .minnow file: as they are, and with the size and CRCs of header, table and sections made right, so
- * that what lies behind those checks is reached. What is accepted is written again, which must give the same bytes, since a
- * model has one form only; and its tokenizer tokenizes the file.
+ * that what lies behind those checks is reached. What is accepted is written again, which must give the same bytes,
+ * since a model has one form only; and its tokenizer tokenizes the file.
  * Covers: src/run/model/reader.c src/run/model/sections.c src/run/model/walk.c src/run/model/head.c
  * src/run/model/check.c src/run/model/tokenizer_data.c src/convert/pack/pack.c src/convert/pack/pack_tokenizer.c */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables of run-time kernels that this machine can run, beside the reference: every file of src/run/kernels, also those
- * that dispatch passes over here. */
+ * The tables of run-time kernels that this machine can run, beside the reference: every file of src/run/kernels, also
+ * those that dispatch passes over here. */
 #ifndef MINNOW_TESTS_KERNEL_TABLES_H
 #define MINNOW_TESTS_KERNEL_TABLES_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A small int8_model of random numbers, built in memory: for tests of whatever takes a model. The same seed gives the same
- * model on every machine (integers and exact float steps only). Values are such that every step works in its middle range. */
+ * A small int8_model of random numbers, built in memory: for tests of whatever takes a model. The same seed gives the
+ * same model on every machine (integers and exact float steps only). Values are such that every step works in its
+ * middle range. */
 #ifndef MINNOW_TESTS_RANDOM_MODEL_H
 #define MINNOW_TESTS_RANDOM_MODEL_H
 
@@ -146,7 +147,8 @@ static inline int random_model_init(random_model *r, const random_shape *s, uint
     m->activation = INT8_GELU;
     m->norm_epsilon = 1e-12f;
     m->words = random_table(r, s->words, s->n_vocab, s->hidden);
-    m->positions = random_table(r, s->words == INT8_TABLE_HALF ? INT8_TABLE_HALF : INT8_TABLE_ROWS, s->n_positions, s->hidden);
+    m->positions = random_table(r, s->words == INT8_TABLE_HALF ? INT8_TABLE_HALF : INT8_TABLE_ROWS, s->n_positions,
+                                s->hidden);
     m->embedding_norm = random_norm(r, s->hidden, s->norm_inputs);
     m->layers = layers = arena_array(&r->memory, s->n_layers, sizeof *layers);
     for (i = 0; layers != NULL && i < s->n_layers; i++) random_layer(r, s, &layers[i]);

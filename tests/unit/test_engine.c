@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * src/run/engine/engine.h on small random models: a text gives the same bytes in any company, by every table of kernels, and by
- * the steps as by the whole; those bytes are the committed ones; embeddings against double. */
+ * src/run/engine/engine.h on small random models: a text gives the same bytes in any company, by every table of
+ * kernels, and by the steps as by the whole; those bytes are the committed ones; embeddings against double. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -55,11 +55,13 @@ static void model_init(random_model *r, int8_table_kind words, int norm_inputs, 
     assert_true(random_model_init(r, &s, seed));
 }
 
-/* The hidden states, to be freed. Guards stand behind them and behind the scratch memory, which begins full of something. */
+/* The hidden states, to be freed. Guards stand behind them and behind the scratch memory, which begins full of
+ * something. */
 static float *run(const int8_model *m, const kernels *k, const batch *b) {
     const size_t rows = b->starts[b->texts.n_texts], bytes = engine_scratch_bytes(m, rows, longest_of(b));
     const size_t out_bytes = rows * m->hidden * sizeof(float);
-    uint8_t *scratch = memory_aligned_alloc(bytes + GUARD_BYTES), *hidden = memory_aligned_alloc(out_bytes + GUARD_BYTES);
+    uint8_t *scratch = memory_aligned_alloc(bytes + GUARD_BYTES);
+    uint8_t *hidden = memory_aligned_alloc(out_bytes + GUARD_BYTES);
     size_t i;
     assert_true(bytes > 0 && scratch != NULL && hidden != NULL);
     memset(scratch, 0xa5, bytes + GUARD_BYTES);
@@ -112,7 +114,8 @@ static void test_same_bytes(void **state) {
         }
 }
 
-/* The reference's bytes, which no change of the code may change: SHA-256 of the hidden states of all texts in one batch. */
+/* The reference's bytes, which no change of the code may change: SHA-256 of the hidden states of all texts in one
+ * batch. */
 static void test_golden(void **state) {
     static const char *const golden[2][5] = {
         {"", "2f6fc294694d8f0b6587819085449c82faa3485df452eac4a1b7a38b2a673b92",

@@ -76,15 +76,36 @@ static void reads_classification(void **state) {
     eval_task_close(&t);
 }
 
+static void refuses_a_label_a_line(void **state) {
+    static char train[(EVAL_MAX_CLASSES + 1) * 8];
+    minnow_error error;
+    size_t used = 0;
+    (void)state;
+    for (int i = 0; i <= EVAL_MAX_CLASSES; i++) {
+        eval_task *t;
+        used += (size_t)snprintf(train + used, sizeof train - used, "%d\tx\n", i);
+        if (i + 1 < EVAL_MAX_CLASSES) continue;
+        t = read_task(EVAL_CLASSIFICATION, train, "0\ta\n", "", &error);
+        assert_true((t != NULL) == (i + 1 == EVAL_MAX_CLASSES));
+        eval_task_close(&t);
+    }
+    assert_string_equal(error.message,
+                        "train.tsv: 4097 labels (at most 4096 are possible): a line is label, tab, text");
+}
+
 static const char corpus[] = "{\"_id\":\"d1\",\"title\":\"T\",\"text\":\"one\"}\n"
                              "{\"_id\":\"d2\",\"title\":\"\",\"text\":\"two\"}\n"
                              "{\"_id\":\"d3\",\"text\":\"two\",\"more\":[1]}\n";
-static const char queries[] = "{\"_id\":\"q1\",\"text\":\"what\"}\n{\"_id\":\"q2\",\"text\":\"two\"}\n{\"_id\":\"q3\",\"text\":\"no\"}";
+static const char queries[] = "{\"_id\":\"q1\",\"text\":\"what\"}\n"
+                              "{\"_id\":\"q2\",\"text\":\"two\"}\n"
+                              "{\"_id\":\"q3\",\"text\":\"no\"}";
 
 static void reads_retrieval(void **state) {
     minnow_error error;
     eval_task *t = read_task(EVAL_RETRIEVAL, corpus, queries,
-                             "query-id\tcorpus-id\tscore\nq2\td3\t2\nq1\td1\t1\nq2\tgone\t1\nq3\td1\t0\nq2\td3\t2\n", &error);
+                             "query-id\tcorpus-id\tscore\n"
+                             "q2\td3\t2\nq1\td1\t1\nq2\tgone\t1\nq3\td1\t0\nq2\td3\t2\n",
+                             &error);
     (void)state;
     assert_non_null(t);
     assert_int_equal(t->n_documents, 3);
@@ -122,8 +143,10 @@ static void refuses_by_file_and_line(void **state) {
         eval_kind kind;
         const char *files[3], *message;
     } cases[] = {
-        {EVAL_STS, {"1\ta\tb\n2\ta\n", "", ""}, "test.tsv: line 2: 2 columns, where 3 separated by tabs were expected (score, a, b)"},
-        {EVAL_STS, {"1\ta\tb\tc\n", "", ""}, "test.tsv: line 1: 4 columns, where 3 separated by tabs were expected (score, a, b)"},
+        {EVAL_STS, {"1\ta\tb\n2\ta\n", "", ""},
+         "test.tsv: line 2: 2 columns, where 3 separated by tabs were expected (score, a, b)"},
+        {EVAL_STS, {"1\ta\tb\tc\n", "", ""},
+         "test.tsv: line 1: 4 columns, where 3 separated by tabs were expected (score, a, b)"},
         {EVAL_STS, {"\n\nx1\ta\tb\n", "", ""}, "test.tsv: line 3: the score 'x1' is not a number"},
         {EVAL_STS, {"nan\ta\tb\n", "", ""}, "test.tsv: line 1: the score 'nan' is not a number"},
         {EVAL_STS, {"1e999\ta\tb\n", "", ""}, "test.tsv: line 1: the score '1e999' is not a number"},
@@ -134,16 +157,19 @@ static void refuses_by_file_and_line(void **state) {
         {EVAL_CLASSIFICATION, {"x\ta\ny\tb\n", "", ""}, "test.tsv: empty"},
         {EVAL_CLASSIFICATION, {"", "x\ta\n", ""}, "train.tsv: empty"},
         {EVAL_CLASSIFICATION, {"x\ta\n\tb\n", "x\ta\n", ""}, "train.tsv: line 2: the label is empty"},
-        {EVAL_CLASSIFICATION, {"x\n", "", ""}, "train.tsv: line 1: 1 column, where 2 separated by tabs were expected (label, text)"},
+        {EVAL_CLASSIFICATION, {"x\n", "", ""},
+         "train.tsv: line 1: 1 column, where 2 separated by tabs were expected (label, text)"},
         {EVAL_RETRIEVAL, {"{\"_id\":\"1\"}\n", queries, ""}, "corpus.jsonl: line 1: the object has no \"text\""},
-        {EVAL_RETRIEVAL, {"\n{\"_id\":1,\"text\":\"\"}\n", queries, ""}, "corpus.jsonl: line 2: \"_id\" is not a string"},
+        {EVAL_RETRIEVAL, {"\n{\"_id\":1,\"text\":\"\"}\n", queries, ""},
+         "corpus.jsonl: line 2: \"_id\" is not a string"},
         {EVAL_RETRIEVAL, {"{\"_id\":\"1\",\"text\":\"\"}\n[]\n", queries, ""}, "corpus.jsonl: line 2: no JSON object"},
         {EVAL_RETRIEVAL, {"{}\n{\"_id\":\n", queries, ""}, "corpus.jsonl: line 1: the object has no \"_id\""},
         {EVAL_RETRIEVAL, {corpus, "{\"_id\":\"1\",\"text\":\"\"}\n{\"_id\":\"1\",\"text\":\"\"}\n", ""},
          "queries.jsonl: line 2: the _id '1' is there already"},
         {EVAL_RETRIEVAL, {"\n", queries, ""}, "corpus.jsonl: empty"},
         {EVAL_RETRIEVAL, {corpus, queries, "a\tb\tc\n"}, "qrels.tsv: empty"},
-        {EVAL_RETRIEVAL, {corpus, queries, "q1\td1\t1\nq1\td2\tx\n"}, "qrels.tsv: line 2: the score 'x' is not a number"},
+        {EVAL_RETRIEVAL, {corpus, queries, "q1\td1\t1\nq1\td2\tx\n"},
+         "qrels.tsv: line 2: the score 'x' is not a number"},
         {EVAL_RETRIEVAL, {corpus, queries, "q9\td1\t1\n"}, "qrels.tsv: line 1: no query has the _id 'q9'"},
         {EVAL_RETRIEVAL, {corpus, queries, "q1 0 d1 1\n"},
          "qrels.tsv: line 1: 1 column, where 3 separated by tabs were expected (query-id, corpus-id, score)"},
@@ -159,14 +185,16 @@ static void refuses_by_file_and_line(void **state) {
         memset(&error, 0, sizeof error);
         assert_null(read_task(cases[i].kind, cases[i].files[0], cases[i].files[1], cases[i].files[2], &error));
         assert_int_equal(error.status, MINNOW_ERROR_FORMAT);
-        if (strcmp(error.message, cases[i].message) != 0) fail_msg("%s\n expected: %s", error.message, cases[i].message);
+        if (strcmp(error.message, cases[i].message) != 0)
+            fail_msg("%s\n expected: %s", error.message, cases[i].message);
     }
 }
 
 static void names_the_place_in_json(void **state) {
     minnow_error error;
     (void)state;
-    assert_null(read_task(EVAL_RETRIEVAL, "{\"_id\":\"1\",\"text\":\"\"}\n{\"_id\":\"1\" \"text\"}\n", queries, "", &error));
+    assert_null(read_task(EVAL_RETRIEVAL, "{\"_id\":\"1\",\"text\":\"\"}\n{\"_id\":\"1\" \"text\"}\n", queries, "",
+                          &error));
     if (strncmp(error.message, "corpus.jsonl: line 2 column ", 28) != 0) fail_msg("%s", error.message);
 }
 
@@ -185,13 +213,15 @@ static void expect_kind(const char *name, const char *content, eval_kind kind) {
 }
 
 static void tells_kinds_apart(void **state) {
-    static const char *const files[] = {"train.tsv", "test.tsv", "sentences.tsv", "corpus.jsonl", "queries.jsonl", "qrels.tsv"};
+    static const char *const files[] = {"train.tsv", "test.tsv", "sentences.tsv", "corpus.jsonl", "queries.jsonl",
+                                        "qrels.tsv"};
     eval_task *t = NULL;
     minnow_error error;
     (void)state;
     assert_int_equal(file_make_directory(FOLDER "/set", &error), MINNOW_OK);
     assert_int_equal(eval_task_open(&t, FOLDER "/set", &error), MINNOW_ERROR_FORMAT);
-    assert_string_equal(error.message, FOLDER "/set: no task: neither test.tsv (sts; with train.tsv: classification), nor "
+    assert_string_equal(error.message,
+                        FOLDER "/set: no task: neither test.tsv (sts; with train.tsv: classification), nor "
                                        "corpus.jsonl (retrieval), nor sentences.tsv is there");
     assert_false(eval_task_is_here(FOLDER "/set"));
     assert_int_equal(eval_task_open(&t, FOLDER "/none", &error), MINNOW_ERROR_IO);
@@ -351,8 +381,8 @@ static void measures_cosines(void **state) {
 /* --- Logistic regression ------------------------------------------------------------------------------------- */
 
 static void solves_one_dimension(void **state) {
-    /* x = -1 and 1: by symmetry the weights are -w and w, the intercepts 0, and 2 log(1 + exp(-2 w)) + w^2 is least where
-     * w (1 + exp(2 w)) = 2. */
+    /* x = -1 and 1: by symmetry the weights are -w and w, the intercepts 0, and 2 log(1 + exp(-2 w)) + w^2 is least
+     * where w (1 + exp(2 w)) = 2. */
     const float vectors[] = {-1, 1};
     const eval_labelled items[] = {{0, 0}, {1, 1}};
     logistic *l = NULL;
@@ -466,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_sts),
         cmocka_unit_test(reads_classification),
+        cmocka_unit_test(refuses_a_label_a_line),
         cmocka_unit_test(reads_retrieval),
         cmocka_unit_test(reads_sentences),
         cmocka_unit_test(refuses_by_file_and_line),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * src/run/kernels: every file of this machine against ref.c, bit for bit, at the edges of tiles and ranges, with guard bytes
- * after what is written; ref.c against the formulas of model.h in double. */
+ * src/run/kernels: every file of this machine against ref.c, bit for bit, at the edges of tiles and ranges, with guard
+ * bytes after what is written; ref.c against the formulas of model.h in double. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -50,7 +50,8 @@ static output output_of(size_t bytes, size_t offset) {
     o.data = o.buffer + o.offset;
     return o;
 }
-static void check_and_free(output *o, const void *expected, const char *what, const char *table, size_t a, size_t b, size_t c) {
+static void check_and_free(output *o, const void *expected, const char *what, const char *table, size_t a, size_t b,
+                           size_t c) {
     const uint8_t *e = expected;
     size_t i;
     for (i = 0; i < o->bytes; i++)
@@ -63,15 +64,15 @@ static void check_and_free(output *o, const void *expected, const char *what, co
 
 /* Edge values first, then ordinary ones of several magnitudes. */
 static void fill_mixed(float *x, size_t n, size_t rotate) {
-    static const float edges[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, -NAN, 0x1p-149f, -0x1p-149f, 0x1p-126f,
-                                  3.4e38f, -3.4e38f, 0.5f, -0.5f, 1.5f, 2.5f, 126.5f, 127.5f, -127.5f, -128.5f, 5.2f, -5.2f,
-                                  1e15f, -1e15f, 12582912.0f, 63.5f, -64.5f};
+    static const float edges[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, -NAN, 0x1p-149f, -0x1p-149f,
+                                  0x1p-126f, 3.4e38f, -3.4e38f, 0.5f, -0.5f, 1.5f, 2.5f, 126.5f, 127.5f, -127.5f,
+                                  -128.5f, 5.2f, -5.2f, 1e15f, -1e15f, 12582912.0f, 63.5f, -64.5f};
     const size_t n_edges = sizeof edges / sizeof edges[0];
     static const float sizes[] = {1.0f, 6.0f, 100.0f, 0.01f, 1e-20f, 1e20f};
     size_t i;
     for (i = 0; i < n; i++)
-        x[i] = rotate % 3 != 2 && (i + rotate) % 2 == 0 ? edges[(i / 2 + rotate) % n_edges]
-                                                        : random_float() * sizes[random_u32() % (sizeof sizes / sizeof sizes[0])];
+        if (rotate % 3 != 2 && (i + rotate) % 2 == 0) x[i] = edges[(i / 2 + rotate) % n_edges];
+        else x[i] = random_float() * sizes[random_u32() % (sizeof sizes / sizeof sizes[0])];
 }
 static void fill_between(float *x, size_t n, float low, float high) {
     size_t i;
@@ -151,7 +152,8 @@ static void test_linear_edges(void **state) {
     for (rows = 0; rows <= 20; rows++)
         for (i = 0; i < sizeof columns / sizeof columns[0]; i++)
             for (j = 0; j < sizeof inputs / sizeof inputs[0]; j++)
-                if ((rows + i + j) % 4 == 0 || rows <= 7) check_linear(rows, columns[i], inputs[j], FILL_RANDOM, FILL_RANDOM);
+                if ((rows + i + j) % 4 == 0 || rows <= 7)
+                    check_linear(rows, columns[i], inputs[j], FILL_RANDOM, FILL_RANDOM);
     for (rows = 45; rows <= 55; rows++) check_linear(rows, 33, 36, FILL_RANDOM, FILL_RANDOM);
     check_linear(97, 130, 64, FILL_RANDOM, FILL_RANDOM);
 }
@@ -192,7 +194,8 @@ static void test_linear_by_hand(void **state) {
 }
 
 /* --- Quantize ----------------------------------------------------------------------------------------------------- */
-static void check_quantize(const float *x, const float *multiplier, const float *offset, float low, float high, size_t n) {
+static void check_quantize(const float *x, const float *multiplier, const float *offset, float low, float high,
+                           size_t n) {
     int8_t *expected = allocate(n);
     size_t i;
     kernels_scalar.quantize(x, multiplier, offset, low, high, n, expected);
@@ -283,7 +286,8 @@ static void test_gelu_accuracy(void **state) {
         worst = fmax(worst, error);
     }
     assert_true(worst < 1.0e-6);
-    assert_true(gelu_of(0.0f) == 0.0f && gelu_of(100.0f) == 100.0f && gelu_of(INFINITY) == INFINITY && gelu_of(3e38f) == 3e38f);
+    assert_true(gelu_of(0.0f) == 0.0f && gelu_of(100.0f) == 100.0f && gelu_of(INFINITY) == INFINITY &&
+                gelu_of(3e38f) == 3e38f);
     assert_true(fabsf(gelu_of(-100.0f)) < 6e-7f && fabsf(gelu_of(-INFINITY)) < 6e-7f && fabsf(gelu_of(NAN)) < 6e-7f);
 }
 
@@ -405,6 +409,10 @@ static void test_norm(void **state) {
     for (n = 380; n <= NORM_MAX; n += 244) check_norm_all(x, residual, n);
     for (n = 0; n < NORM_MAX; n++) x[n] = residual[n] = 0.25f; /* no variance */
     check_norm_all(x, residual, 384);
+    for (n = 0; n < NORM_MAX; n++) step_[n] = n % 3 == 0 ? -3.4e38f : 3.4e38f; /* finite, as the reader asks */
+    fill_between(x, 384, -3.0f, 4.0f);
+    check_norm_all(x, residual, 384);
+    check_norm_all(x, residual, 37);
 }
 
 static void test_norm_accuracy(void **state) {
@@ -460,7 +468,8 @@ typedef struct attention_case {
 
 static int8_t clamp_key(int8_t code) { return (int8_t)(code > 63 ? 63 : code < -64 ? -64 : code); }
 
-static void attention_case_init(attention_case *c, size_t n_tokens, size_t n_heads, size_t head_dim, fill f, float scale) {
+static void attention_case_init(attention_case *c, size_t n_tokens, size_t n_heads, size_t head_dim, fill f,
+                                float scale) {
     size_t i;
     c->n_tokens = n_tokens;
     c->n_heads = n_heads;
@@ -498,7 +507,7 @@ static void attention_run(const attention_case *c, const kernels *k, int8_t *out
 static void check_attention(size_t n_tokens, size_t n_heads, size_t head_dim, fill f, float scale) {
     attention_case c;
     attention_case_init(&c, n_tokens, n_heads, head_dim, f, scale);
-    memset(c.scratch, 0x7f, kernels_attention_scratch_bytes(n_tokens, head_dim)); /* what it held before is of no account */
+    memset(c.scratch, 0x7f, kernels_attention_scratch_bytes(n_tokens, head_dim)); /* what it held is of no account */
     attention_run(&c, &kernels_scalar, c.expected);
     FOR_EACH_TABLE(t) {
         output y = output_of(n_tokens * c.hidden, random_u32() % 16);
@@ -525,7 +534,8 @@ static void test_attention(void **state) {
             check_attention(n, 1, 16, (fill)f, 1e30f); /* all but the largest vanish */
             check_attention(n, 1, 16, (fill)f, 1e-30f); /* all alike */
         }
-    for (i = 0; !emulated && i < sizeof lengths / sizeof lengths[0]; i++) check_attention(lengths[i], 1, 32, FILL_RANDOM, 1e-4f);
+    for (i = 0; !emulated && i < sizeof lengths / sizeof lengths[0]; i++)
+        check_attention(lengths[i], 1, 32, FILL_RANDOM, 1e-4f);
     check_attention(512, 1, 32, FILL_RANDOM, 5e-5f);
     if (!emulated) check_attention(512, 2, 32, FILL_MIXED, 1e-30f); /* sums of 512 * 127 * 128 */
 }
@@ -562,6 +572,38 @@ static void test_attention_accuracy(void **state) {
             }
         }
     assert_true(error / (double)(c.n_tokens * c.hidden) < 0.26); /* rounding alone: 1/4 */
+    attention_case_free(&c);
+}
+
+/* Key 0 is 9 above all others, whose exponentials are 127 / 512 = 0.248 of a code: dithered, those of every fourth key
+ * become a whole one, of other keys for each query. Value j is 100 in dimension j alone, so dimension j shows p[j]: 1
+ * or 0. */
+static void test_attention_is_dithered(void **state) {
+    static const size_t reversed[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+    enum { N = 40 };
+    attention_case c;
+    size_t i, j;
+    (void)state;
+    attention_case_init(&c, N, 1, N, FILL_RANDOM, 1.0f);
+    memset(c.qkv, 0, N * 3 * N);
+    for (i = 0; i < N; i++) {
+        c.qkv[i * 3 * N] = 1;
+        c.qkv[i * 3 * N + 2 * N + i] = 100;
+        c.multiplier[i] = 1.37f; /* 100 / 137 * 1.37 = 1 */
+        c.offset[i] = 0.0f;
+    }
+    c.qkv[N] = 9;
+    c.score_scale[0] = 1.0f;
+    attention_run(&c, &kernels_scalar, c.expected);
+    for (j = 0; j < 2 * EXP_DITHER_PERIOD; j++)
+        assert_true(exp_dither[j] == ((float)reversed[j % 16] + 0.5f) / 16.0f - 0.5f);
+    for (i = 0; i < N; i++)
+        for (j = 1; j < N; j++) assert_int_equal(c.expected[i * N + j], reversed[(j + 5 * i) % 16] >= 12);
+    FOR_EACH_TABLE(t) {
+        int8_t out[N * N];
+        attention_run(&c, t, out);
+        assert_memory_equal(out, c.expected, N * N);
+    }
     attention_case_free(&c);
 }
 
@@ -610,7 +652,8 @@ static void test_dispatch(void **state) {
         assert_true((kernels_for_tier(tier) != NULL) == (cpu_has_tier((cpu_tier)tier) != 0));
     assert_ptr_equal(kernels_best(), kernels_for_tier((int)cpu_best_tier()));
     if (kernel_tables(tables) > 0) assert_ptr_not_equal(kernels_best(), &kernels_scalar);
-    assert_true(kernels_attention_scratch_bytes(SIZE_MAX, 32) == 0 && kernels_attention_scratch_bytes(SIZE_MAX / 64, 32) == 0);
+    assert_true(kernels_attention_scratch_bytes(SIZE_MAX, 32) == 0);
+    assert_true(kernels_attention_scratch_bytes(SIZE_MAX / 64, 32) == 0);
 }
 
 int main(void) {
@@ -621,7 +664,8 @@ int main(void) {
         cmocka_unit_test(test_exponential), cmocka_unit_test(test_functions_golden), cmocka_unit_test(test_norm),
         cmocka_unit_test(test_norm_accuracy), cmocka_unit_test(test_norm_order), cmocka_unit_test(test_attention),
         cmocka_unit_test(test_attention_accuracy), cmocka_unit_test(test_attention_of_one),
-        cmocka_unit_test(test_attention_is_not_fused), cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_attention_is_dithered), cmocka_unit_test(test_attention_is_not_fused),
+        cmocka_unit_test(test_dispatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

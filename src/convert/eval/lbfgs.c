@@ -63,7 +63,7 @@ static void remember(lbfgs *l, const double *x) {
     }
     sy = dot(l->s[k], l->y[k], l->n);
     yy = dot(l->y[k], l->y[k], l->n);
-    if (!(sy > 1e-14 * yy)) { /* no curvature to be seen: what is known of it stays, but for the pair that was overwritten */
+    if (!(sy > 1e-14 * yy)) { /* no curvature to be seen: what is known stays, but for the pair that was overwritten */
         if (l->n_pairs == HISTORY) l->n_pairs--;
         return;
     }
@@ -94,8 +94,8 @@ static int take_step(lbfgs *l, lbfgs_fn function, void *context, double *x, lbfg
     return 0;
 }
 
-minnow_status lbfgs_minimize(lbfgs_fn function, void *context, double *x, size_t n, double tolerance, size_t max_iterations,
-                             lbfgs_result *result, minnow_error *error) {
+minnow_status lbfgs_minimize(lbfgs_fn function, void *context, double *x, size_t n, double tolerance,
+                             size_t max_iterations, lbfgs_result *result, minnow_error *error) {
     lbfgs l;
     lbfgs_result r;
     double *memory = n > SIZE_MAX / (4 + 2 * HISTORY) ? NULL : calloc(n * (4 + 2 * HISTORY), sizeof *memory);

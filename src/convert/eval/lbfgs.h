@@ -18,7 +18,7 @@ typedef struct lbfgs_result {
 } lbfgs_result;
 
 /* Starts from x [n] and leaves the minimum there. `result` may be NULL. */
-minnow_status lbfgs_minimize(lbfgs_fn function, void *context, double *x, size_t n, double tolerance, size_t max_iterations,
-                             lbfgs_result *result, minnow_error *error);
+minnow_status lbfgs_minimize(lbfgs_fn function, void *context, double *x, size_t n, double tolerance,
+                             size_t max_iterations, lbfgs_result *result, minnow_error *error);
 
 #endif

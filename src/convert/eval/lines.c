@@ -8,13 +8,6 @@
 
 #define NUMBER_BYTES 63
 
-size_t eval_file_lines(const eval_file *f) {
-    const char *p = f->data, *end = f->data + f->bytes;
-    size_t n = 1;
-    for (; f->bytes > 0 && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++) n++;
-    return n;
-}
-
 eval_lines eval_lines_begin(const eval_file *f) {
     eval_lines lines = {f->name, f->data, f->data + f->bytes, 0};
     if (f->bytes >= 3 && memcmp(f->data, "\xef\xbb\xbf", 3) == 0) lines.next += 3;
@@ -51,10 +44,18 @@ minnow_status eval_lines_fail(const eval_lines *lines, minnow_error *error, cons
     return error_set(error, MINNOW_ERROR_FORMAT, "%s: line %zu: %s", lines->name, lines->number, text);
 }
 
+size_t eval_file_lines(const eval_file *f) {
+    eval_lines lines = eval_lines_begin(f);
+    eval_text line;
+    size_t n = 0;
+    while (eval_lines_next(&lines, &line)) n++;
+    return n;
+}
+
 /* --- Columns ------------------------------------------------------------------------------------------------- */
 
-minnow_status eval_lines_split(const eval_lines *lines, eval_text line, eval_text *columns, size_t n, const char *expected,
-                               minnow_error *error) {
+minnow_status eval_lines_split(const eval_lines *lines, eval_text line, eval_text *columns, size_t n,
+                               const char *expected, minnow_error *error) {
     const char *p = line.data, *end = line.data + line.bytes;
     size_t found = 0;
     for (;;) {
@@ -100,7 +101,8 @@ minnow_status eval_lines_object(const eval_lines *lines, eval_text line, yyjson_
         return eval_lines_fail(lines, error, "no JSON object");
     }
     if (strncmp(fault.message, place, sizeof place - 1) == 0)
-        return error_set(error, status, "%s: line %zu %s", lines->name, lines->number, fault.message + strlen("line 1 "));
+        return error_set(error, status, "%s: line %zu %s", lines->name, lines->number,
+                         fault.message + strlen("line 1 "));
     return error_set(error, status, "%s: line %zu: %s", lines->name, lines->number, fault.message);
 }
 

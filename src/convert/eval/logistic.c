@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows are dealt in CHUNKS fixed chunks, each with a gradient of its own; the chunks' sums are added in order, so that the number of
- * threads shows in no bit. Inside a chunk, BLOCK rows at a time:
+ * Rows are dealt in CHUNKS fixed chunks, each with a gradient of its own; the chunks' sums are added in order, so that
+ * the number of threads shows in no bit. Inside a chunk, BLOCK rows at a time:
  *
  *     X [BLOCK, dimensions + 1]  the vectors in float64, and a 1 for the intercept
  *     Z = X W                    [BLOCK, columns] -> P - onehot(label), in place
@@ -30,7 +30,8 @@ struct logistic {
 
 /* --- C += A B ------------------------------------------------------------------------------------------------ */
 
-/* Two numbers that one instruction works on; a tile is 8 columns of 2 rows, spelled out so that it stays in registers. */
+/* Two numbers that one instruction works on; a tile is 8 columns of 2 rows, spelled out so that it stays in
+ * registers. */
 typedef double lanes __attribute__((vector_size(16)));
 #define TILE_COLUMNS 8
 
@@ -41,9 +42,10 @@ static inline lanes load(const double *p) {
 }
 static inline void store(double *p, lanes v) { memcpy(p, &v, sizeof v); }
 
-/* Two rows of 8 columns; A's elements (0, p) and (1, p) are a0[p * depth_step] and a1[p * depth_step]. Sums ascend with p. */
-static void multiply_tile(double *c0, double *c1, const double *a0, const double *a1, size_t depth_step, const double *b,
-                          size_t b_step, size_t depth) {
+/* Two rows of 8 columns; A's elements (0, p) and (1, p) are a0[p * depth_step] and a1[p * depth_step]. Sums ascend with
+ * p. */
+static void multiply_tile(double *c0, double *c1, const double *a0, const double *a1, size_t depth_step,
+                          const double *b, size_t b_step, size_t depth) {
     lanes s00 = load(c0), s01 = load(c0 + 2), s02 = load(c0 + 4), s03 = load(c0 + 6);
     lanes s10 = load(c1), s11 = load(c1 + 2), s12 = load(c1 + 4), s13 = load(c1 + 6);
     for (size_t p = 0; p < depth; p++, a0 += depth_step, a1 += depth_step, b += b_step) {
@@ -62,8 +64,8 @@ static void multiply_tile(double *c0, double *c1, const double *a0, const double
     store(c1, s10), store(c1 + 2, s11), store(c1 + 4, s12), store(c1 + 6, s13);
 }
 
-/* C [m, columns] += A [m, depth] B [depth, columns]; C and B have rows of `columns` numbers, a multiple of 8; A's element (i, p) is
- * a[i * row_step + p * depth_step]. */
+/* C [m, columns] += A [m, depth] B [depth, columns]; C and B have rows of `columns` numbers, a multiple of 8; A's
+ * element (i, p) is a[i * row_step + p * depth_step]. */
 static void multiply(double *c, const double *a, size_t row_step, size_t depth_step, const double *b, size_t m,
                      size_t depth, size_t columns) {
     double spare[TILE_COLUMNS]; /* the second row of the last tile, if m is odd */
@@ -73,8 +75,8 @@ static void multiply(double *c, const double *a, size_t row_step, size_t depth_s
             double *c0 = c + i * columns + j;
             const double *a0 = a + i * row_step;
             if (!is_pair) memset(spare, 0, sizeof spare);
-            multiply_tile(c0, is_pair ? c0 + columns : spare, a0, is_pair ? a0 + row_step : a0, depth_step, b + j, columns,
-                          depth);
+            multiply_tile(c0, is_pair ? c0 + columns : spare, a0, is_pair ? a0 + row_step : a0, depth_step, b + j,
+                          columns, depth);
         }
     }
 }
@@ -196,8 +198,8 @@ static minnow_status create_chunks(fit *f, minnow_error *error) {
     return MINNOW_OK;
 }
 
-minnow_status logistic_fit(logistic **out, const float *vectors, size_t dimensions, const eval_labelled *items, size_t n,
-                           size_t n_classes, thread_pool *pool, lbfgs_result *result, minnow_error *error) {
+minnow_status logistic_fit(logistic **out, const float *vectors, size_t dimensions, const eval_labelled *items,
+                           size_t n, size_t n_classes, thread_pool *pool, lbfgs_result *result, minnow_error *error) {
     fit f;
     minnow_status status;
     memset(&f, 0, sizeof f);
@@ -209,8 +211,8 @@ minnow_status logistic_fit(logistic **out, const float *vectors, size_t dimensio
     f.pool = pool;
     status = create_chunks(&f, error);
     if (status == MINNOW_OK)
-        status = lbfgs_minimize(objective, &f, (*out)->weights, f.shape->rows * f.shape->columns, TOLERANCE, MAX_ITERATIONS,
-                                result, error);
+        status = lbfgs_minimize(objective, &f, (*out)->weights, f.shape->rows * f.shape->columns, TOLERANCE,
+                                MAX_ITERATIONS, result, error);
     free(f.memory);
     if (status != MINNOW_OK) logistic_close(out);
     return status;
@@ -229,9 +231,10 @@ double logistic_weight(const logistic *l, size_t dimension, size_t class_index) 
 
 minnow_status logistic_count_right(const logistic *l, const float *vectors, const eval_labelled *items, size_t n,
                                    size_t *n_right, minnow_error *error) {
-    double *x = calloc(BLOCK * (l->rows + l->columns), sizeof *x), *z = x + BLOCK * l->rows;
+    double *x = calloc(BLOCK * (l->rows + l->columns), sizeof *x), *z;
     *n_right = 0;
     if (x == NULL) return eval_out_of_memory(error);
+    z = x + BLOCK * l->rows;
     for (size_t first = 0; first < n; first += BLOCK) {
         const size_t count = n - first < BLOCK ? n - first : BLOCK;
         load_block(l, vectors, items + first, count, x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Multinomial logistic regression, as scikit-learn's LogisticRegression() defines it (C = 1, an intercept that is not regularized),
- * run until it has converged:
+ * Multinomial logistic regression, as scikit-learn's LogisticRegression() defines it (C = 1, an intercept that is not
+ * regularized), run until it has converged:
  *
  *     minimize  sum_i -log softmax(W x_i + b)[label_i]  +  |W|^2 / 2
  *
@@ -16,8 +16,8 @@
 typedef struct logistic logistic;
 
 /* Fits to items [n], whose labels are below n_classes; vectors [*, dimensions] by text. `result` may be NULL. */
-minnow_status logistic_fit(logistic **out, const float *vectors, size_t dimensions, const eval_labelled *items, size_t n,
-                           size_t n_classes, thread_pool *pool, lbfgs_result *result, minnow_error *error);
+minnow_status logistic_fit(logistic **out, const float *vectors, size_t dimensions, const eval_labelled *items,
+                           size_t n, size_t n_classes, thread_pool *pool, lbfgs_result *result, minnow_error *error);
 void logistic_close(logistic **l);
 /* Weight of a dimension for a class, or for dimension == dimensions the class' intercept. */
 double logistic_weight(const logistic *l, size_t dimension, size_t class_index);

@@ -80,9 +80,10 @@ minnow_status eval_spearman(const double *a, const double *b, size_t n, double *
 
 static minnow_status score_sts(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions,
                                minnow_error *error) {
-    double *cosines = calloc(t->n_pairs, 2 * sizeof *cosines), *gold = cosines + t->n_pairs;
+    double *cosines = calloc(t->n_pairs, 2 * sizeof *cosines), *gold;
     minnow_status status;
     if (cosines == NULL) return eval_out_of_memory(error);
+    gold = cosines + t->n_pairs;
     for (size_t i = 0; i < t->n_pairs; i++) {
         const eval_pair *p = &t->pairs[i];
         cosines[i] = eval_cosine(vectors + p->a * dimensions, vectors + p->b * dimensions, dimensions);
@@ -97,8 +98,8 @@ static minnow_status score_sts(eval_scores *out, const eval_task *t, const float
 
 /* --- All kinds ----------------------------------------------------------------------------------------------- */
 
-minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions, thread_pool *pool,
-                         minnow_error *error) {
+minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions,
+                         thread_pool *pool, minnow_error *error) {
     minnow_status status = MINNOW_OK;
     eval_score_names(out, t->kind);
     switch (t->kind) {

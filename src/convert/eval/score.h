@@ -9,8 +9,8 @@
  *                   mrr@10       1 / rank of the first relevant document, 0 beyond the tenth
  *   classification  accuracy     of a logistic regression on the vectors as they are (logistic.h)
  *
- * All sums are float64 in one order, so threads change nothing. A score that is not defined (all vectors or all gold scores alike) is
- * NaN. */
+ * All sums are float64 in one order, so threads change nothing. A score that is not defined (all vectors or all gold
+ * scores alike) is NaN. */
 #ifndef MINNOW_CONVERT_EVAL_SCORE_H
 #define MINNOW_CONVERT_EVAL_SCORE_H
 
@@ -26,8 +26,8 @@ typedef struct eval_scores {
 } eval_scores;
 
 /* vectors [t->n_texts, dimensions]. `pool` may be NULL. */
-minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions, thread_pool *pool,
-                         minnow_error *error);
+minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions,
+                         thread_pool *pool, minnow_error *error);
 /* The metrics' names, without scoring. */
 void eval_score_names(eval_scores *out, eval_kind kind);
 
@@ -38,7 +38,8 @@ minnow_status eval_spearman(const double *a, const double *b, size_t n, double *
 /* One query's documents, best first [n_ranked, at most 100] -> ndcg@10, recall@100, mrr@10. */
 #define EVAL_RANKED 100
 void eval_rank_metrics(const eval_query *query, const uint32_t *ranked, size_t n_ranked, double metrics[3]);
-/* The nearest documents to a query by cosine, at most EVAL_RANKED; of equal ones the first in the corpus. Gives their number. */
+/* The nearest documents to a query by cosine, at most EVAL_RANKED; of equal ones the first in the corpus. Gives their
+ * number. */
 size_t eval_search(const eval_task *t, const float *vectors, size_t dimensions, uint32_t text, uint32_t *ranked);
 
 #endif

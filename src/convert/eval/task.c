@@ -70,7 +70,8 @@ static minnow_status read_labelled(eval_task *t, eval_strings *texts, eval_strin
     return *n > 0 ? MINNOW_OK : refuse_empty(f, error);
 }
 
-static minnow_status read_classification(eval_task *t, eval_strings *texts, const eval_file *files, minnow_error *error) {
+static minnow_status read_classification(eval_task *t, eval_strings *texts, const eval_file *files,
+                                         minnow_error *error) {
     eval_strings labels;
     if (!eval_strings_init(&labels, &t->memory, eval_file_lines(&files[0]) + eval_file_lines(&files[1])))
         return eval_out_of_memory(error);
@@ -78,6 +79,10 @@ static minnow_status read_classification(eval_task *t, eval_strings *texts, cons
     t->n_classes = labels.count;
     if (t->n_classes < 2)
         return error_set(error, MINNOW_ERROR_FORMAT, "%s: all lines have the same label", files[0].name);
+    if (t->n_classes > EVAL_MAX_CLASSES)
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "%s: %zu labels (at most %d are possible): a line is label, tab, text",
+                         files[0].name, t->n_classes, EVAL_MAX_CLASSES);
     return read_labelled(t, texts, &labels, &files[1], &t->test, &t->n_test, error);
 }
 
@@ -113,7 +118,8 @@ static minnow_status read_kind(eval_task *t, const eval_file *files, minnow_erro
     return status;
 }
 
-minnow_status eval_task_read(eval_task **out, const char *name, eval_kind kind, const eval_file *files, minnow_error *error) {
+minnow_status eval_task_read(eval_task **out, const char *name, eval_kind kind, const eval_file *files,
+                             minnow_error *error) {
     eval_task *t = calloc(1, sizeof *t);
     minnow_status status = MINNOW_OK;
     *out = NULL;

@@ -6,12 +6,12 @@
  *   sts             test.tsv                              score <TAB> a <TAB> b
  *   classification  train.tsv, test.tsv                   label <TAB> text
  *   retrieval       corpus.jsonl, queries.jsonl           {"_id", "title" (may be missing), "text"}
- *                   qrels.tsv                             query-id <TAB> corpus-id <TAB> score, with or without a header
+ *                   qrels.tsv                             query-id <TAB> corpus-id <TAB> score; a header may be there
  *   sentences       sentences.tsv                         the last column is the text; there is nothing to score
  *
- * Other files of the folder are not read. A folder with train.tsv is still sts if test.tsv's first line has three columns.
- * What a task encodes are its distinct texts, in the order in which they first appear (retrieval: documents, then queries);
- * everything else refers to them by number. */
+ * Other files of the folder are not read. A folder with train.tsv is still sts if test.tsv's first line has three
+ * columns. What a task encodes are its distinct texts, in the order in which they first appear (retrieval: documents,
+ * then queries); everything else refers to them by number. */
 #ifndef MINNOW_CONVERT_EVAL_TASK_H
 #define MINNOW_CONVERT_EVAL_TASK_H
 
@@ -20,6 +20,7 @@
 typedef enum eval_kind { EVAL_STS, EVAL_CLASSIFICATION, EVAL_RETRIEVAL, EVAL_SENTENCES, EVAL_KINDS } eval_kind;
 const char *eval_kind_name(eval_kind kind);
 #define EVAL_MAX_FILES 3
+#define EVAL_MAX_CLASSES 4096 /* labels: the regression's memory grows with labels * dimensions */
 /* File names of a kind in the order of eval_task_read, NULL after the last. */
 const char *const *eval_kind_files(eval_kind kind);
 
@@ -60,7 +61,8 @@ typedef struct eval_task {
 } eval_task;
 
 /* Reads a task from its files' bytes, one for each of eval_kind_files. Errors begin with file and line. */
-minnow_status eval_task_read(eval_task **out, const char *name, eval_kind kind, const eval_file *files, minnow_error *error);
+minnow_status eval_task_read(eval_task **out, const char *name, eval_kind kind, const eval_file *files,
+                             minnow_error *error);
 /* Reads the task of a folder. A folder that is none is an error that says what was looked for. */
 minnow_status eval_task_open(eval_task **out, const char *folder, minnow_error *error);
 void eval_task_close(eval_task **task);

@@ -2,8 +2,9 @@
  *
  * corpus.jsonl, queries.jsonl, qrels.tsv -> documents, and the queries that have a relevant document.
  *
- * As BEIR does it: a document's text is title + " " + text; a judgement of a document that the corpus lacks counts as one that no
- * search finds; a query without relevant documents is left out. A query that queries.jsonl lacks is an error. */
+ * As BEIR does it: a document's text is title + " " + text; a judgement of a document that the corpus lacks counts as
+ * one that no search finds; a query without relevant documents is left out. A query that queries.jsonl lacks is an
+ * error. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,14 +39,16 @@ static minnow_status read_entry(collection *c, arena *memory, const eval_lines *
     number = eval_strings_add(&c->ids, id, &is_new);
     if (number == EVAL_NO_STRING) return eval_out_of_memory(error);
     if (!is_new)
-        return eval_lines_fail(lines, error, "the _id '%.*s' is there already", id.bytes < 80 ? (int)id.bytes : 80, id.data);
+        return eval_lines_fail(lines, error, "the _id '%.*s' is there already", id.bytes < 80 ? (int)id.bytes : 80,
+                               id.data);
     TRY(join_title(memory, title, &text, error));
     c->texts[number].data = arena_string(memory, text.data, text.bytes);
     c->texts[number].bytes = text.bytes;
     return c->texts[number].data != NULL ? MINNOW_OK : eval_out_of_memory(error);
 }
 
-static minnow_status read_collection(collection *c, arena *memory, const eval_file *f, int with_title, minnow_error *error) {
+static minnow_status read_collection(collection *c, arena *memory, const eval_file *f, int with_title,
+                                     minnow_error *error) {
     eval_lines lines = eval_lines_begin(f);
     eval_text line;
     const size_t capacity = eval_file_lines(f);
@@ -129,8 +132,8 @@ static minnow_status unite_rows(row *rows, size_t *n, const eval_file *f, minnow
         if (last == NULL || last->query != rows[i].query || compare_text(last->document_id, rows[i].document_id) != 0) {
             rows[kept++] = rows[i];
         } else if (last->grade != rows[i].grade) {
-            return error_set(error, MINNOW_ERROR_FORMAT, "%s: line %zu: line %zu gives this document another score", f->name,
-                             rows[i].line, last->line);
+            return error_set(error, MINNOW_ERROR_FORMAT, "%s: line %zu: line %zu gives this document another score",
+                             f->name, rows[i].line, last->line);
         }
     }
     *n = kept;
@@ -158,9 +161,9 @@ static minnow_status gather_queries(eval_task *t, const row *rows, size_t n, min
     return MINNOW_OK;
 }
 
-static minnow_status read_judgements(eval_task *t, const eval_file *f, const collection *corpus, const collection *queries,
-                                     minnow_error *error) {
-    row *rows = calloc(eval_file_lines(f), sizeof *rows);
+static minnow_status read_judgements(eval_task *t, const eval_file *f, const collection *corpus,
+                                     const collection *queries, minnow_error *error) {
+    row *rows = calloc(eval_file_lines(f) + 1, sizeof *rows);
     minnow_status status = MINNOW_OK;
     size_t n;
     if (rows == NULL) return eval_out_of_memory(error);

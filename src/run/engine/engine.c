@@ -92,14 +92,15 @@ void engine_embed(const int8_model *m, const kernels *k, const engine_texts *tex
 }
 
 /* --- Steps of a layer --------------------------------------------------------------------------------------------- */
-void engine_quantize(const kernels *k, const int8_quantizer *q, const float *x, size_t rows, size_t channels, int8_t *codes) {
+void engine_quantize(const kernels *k, const int8_quantizer *q, const float *x, size_t rows, size_t channels,
+                     int8_t *codes) {
     size_t i;
     for (i = 0; i < rows; i++)
         k->quantize(x + i * channels, q->multiplier, q->offset, -128.0f, 127.0f, channels, codes + i * channels);
 }
 
-void engine_query_key_value(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,
-                            void *scratch, int8_t *qkv) {
+void engine_query_key_value(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes,
+                            size_t rows, void *scratch, int8_t *qkv) {
     const size_t hidden = m->hidden;
     float *block = scratch;
     size_t at, i;
@@ -121,13 +122,13 @@ void engine_attention(const int8_model *m, const kernels *k, const int8_layer *l
     size_t i;
     for (i = 0; i < texts->n_texts; i++) {
         const size_t start = texts->starts[i], n = texts->starts[i + 1] - start;
-        k->attention(qkv + start * 3 * m->hidden, n, m->n_heads, m->hidden / m->n_heads, layer->score_scale, &layer->context,
-                     scratch, context + start * m->hidden);
+        k->attention(qkv + start * 3 * m->hidden, n, m->n_heads, m->hidden / m->n_heads, layer->score_scale,
+                     &layer->context, scratch, context + start * m->hidden);
     }
 }
 
-void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm, const int8_t *codes,
-                   size_t rows, void *scratch, float *hidden) {
+void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
+                   const int8_t *codes, size_t rows, void *scratch, float *hidden) {
     float *block = scratch;
     size_t at, i;
     for (at = 0; at < rows; at += BLOCK_ROWS) {
@@ -140,8 +141,8 @@ void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, 
     }
 }
 
-void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows, void *scratch,
-               int8_t *inner) {
+void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,
+               void *scratch, int8_t *inner) {
     const size_t width = m->intermediate;
     float *block = scratch;
     size_t at;

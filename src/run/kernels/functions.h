@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The float functions of the INT8 engine, of one vector, in the verbs of a tier (see kernels_impl.h; ref.c has vectors of one
- * lane). This file is their definition: every tier does these operations in this order. They are chosen by the number of
- * operations, since AVX-512 and WebAssembly's SIMD128 have mul, add, min, max and division, the last 5 to 16 times as dear,
- * and no FMA that is the same everywhere. Largest errors, over 2 * 10^8 floats (tests/unit/test_kernels.c tries fewer):
+ * The float functions of the INT8 engine, of one vector, in the verbs of a tier (see kernels_impl.h; ref.c has vectors
+ * of one lane). This file is their definition: every tier does these operations in this order. They are chosen by the
+ * number of operations, since AVX-512 and WebAssembly's SIMD128 have mul, add, min, max and division, the last 5 to 16
+ * times as dear, and no FMA that is the same everywhere. Largest errors, over 2 * 10^8 floats
+ * (tests/unit/test_kernels.c tries fewer):
  *
  *   gelu_of    9.6e-7 absolute (where x is large, its last place; near 0, 5.5e-7)
  *   exp_code   0.011 of a code before rounding
@@ -18,9 +19,10 @@
 /* A NaN gives `low`. */
 ALWAYS_INLINE vf clamp_of(vf x, vf low, vf high) { return vf_min(vf_max(x, low), high); }
 
-/* x Phi(x) = max(x, 0) - u (1 - Phi(u)), u = |x|. The 16th root of 1 - Phi(u) is so smooth that degree 5 is enough (minimax in
- * the error of the product); squared four times. 19 operations and no division; a rational of erf needs 20 and a division, a
- * polynomial for Phi itself 31. From 5.2 on the product is below 5.2e-7 and stays as it is. A NaN gives -5.2e-7. */
+/* x Phi(x) = max(x, 0) - u (1 - Phi(u)), u = |x|. The 16th root of 1 - Phi(u) is so smooth that degree 5 is enough
+ * (minimax in the error of the product); squared four times. 19 operations and no division; a rational of erf needs 20
+ * and a division, a polynomial for Phi itself 31. From 5.2 on the product is below 5.2e-7 and stays as it is. A NaN
+ * gives -5.2e-7. */
 ALWAYS_INLINE vf gelu_of(vf x) {
     const vf u = vf_min(vf_abs(x), vf_set1(5.2f));
     vf p = vf_set1(-4.55202935e-05f);
@@ -36,10 +38,11 @@ ALWAYS_INLINE vf gelu_of(vf x) {
     return vf_max(x, vf_set1(0.0f)) - u * p;
 }
 
-/* Key j of query i is rounded with exp_dither[(j + 5 i) mod 16] added: sixteenths in bit-reversed order, between -1/2 and 1/2.
- * Where attention is spread over a long text most exponentials are below one code; rounded to nearest they would all vanish,
- * dithered their sum stays right (mean cosine to FP32 on texts of 200 to 256 tokens: 0.9964 -> 0.9978). The step of 5 gives
- * each query other keys' luck. Twice over, so that 16 in a row may be read from any place. */
+/* Key j of query i is rounded with exp_dither[(j + 5 i) mod 16] added: sixteenths in bit-reversed order, between -1/2
+ * and 1/2. Where attention is spread over a long text most exponentials are below one code; rounded to nearest they
+ * would all vanish, dithered their sum stays right (mean cosine to FP32 on texts of 200 to 256 tokens: 0.9964 ->
+ * 0.9978). The step of 5 gives each query other keys' luck. Twice over, so that 16 in a row may be read from any
+ * place. */
 #define EXP_DITHER_PERIOD 16
 #define EXP_DITHER_STEP 5
 static const float exp_dither[2 * EXP_DITHER_PERIOD] = {
@@ -49,8 +52,8 @@ static const float exp_dither[2 * EXP_DITHER_PERIOD] = {
     -0.40625f, 0.09375f, -0.15625f, 0.34375f, -0.28125f, 0.21875f, -0.03125f, 0.46875f,
 };
 
-/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in the low byte of each lane: 0 to 127, and 127 for t = 0. 2^t =
- * 2^n 2^f, n = round(t), |f| <= 1/2; the cubic is 127 * 2^f, exactly 127 at 0, and n is added to its exponent. */
+/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in the low byte of each lane: 0 to 127, and 127 for t = 0.
+ * 2^t = 2^n 2^f, n = round(t), |f| <= 1/2; the cubic is 127 * 2^f, exactly 127 at 0, and n is added to its exponent. */
 ALWAYS_INLINE vi exp_code(vf t, vf dither) {
     const vf magic = vf_set1(RNE_MAGIC), clamped = vf_max(t, vf_set1(-16.0f)), shifted = clamped + magic;
     const vf f = clamped - (shifted - magic);

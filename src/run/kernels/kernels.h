@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The run-time kernels: one table of functions a tier, all giving the bits of ref.c, which is the truth.
- * Rules: run/model/model.h. rne(x) for |x| <= 2^22 is (x + 12582912.0f) - 12582912.0f. Row sums (norm) over n elements are 16
- * strided partial sums (element i goes to partial i mod 16, ascending), then the tree
+ * Rules: run/model/model.h. rne(x) for |x| <= 2^22 is (x + 12582912.0f) - 12582912.0f. Row sums (norm) over n elements
+ * are 16 strided partial sums (element i goes to partial i mod 16, ascending), then the tree
  *   ((p0+p8)+(p4+p12)) + ((p2+p10)+(p6+p14))  +  ((p1+p9)+(p5+p13)) + ((p3+p11)+(p7+p15)),  each line's halves first.
- * 2^x and GELU are polynomials of mul and add, given in functions.h with their largest errors. No FMA anywhere.
- * No NaN comes out where scales, biases, gamma and beta are finite: clamps map NaN to their lower bound, and norm clamps
- * x + residual to [-1e15, 1e15] first.
- * Outputs may not overlap inputs except where said so; nothing is written beyond them; no alignment is needed but the panels'. */
+ * 2^x and GELU are polynomials of mul and add, given in functions.h with their largest errors; 2^x is rounded with a
+ * dither that depends on the places of query and key alone. No FMA anywhere.
+ * No NaN comes out where scales, biases, steps, gamma and beta are finite: clamps map NaN to their lower bound, and
+ * norm clamps what it sums to [-1e15, 1e15].
+ * Outputs may not overlap inputs except where said so; nothing is written beyond them; no alignment is needed but the
+ * panels'. */
 #ifndef MINNOW_RUN_KERNELS_H
 #define MINNOW_RUN_KERNELS_H
 
@@ -15,17 +17,18 @@
 
 typedef struct kernels {
     const char *name; /* of the tier */
-    /* y[i][j] = (float)(sum_k x[i][k] * w[j][k]) * scale[j] + bias[j] for rows i, j < n. x: row stride k; y: row stride n. */
+    /* y[i][j] = (float)(sum_k x[i][k] * w[j][k]) * scale[j] + bias[j] for rows i, j < n. x: row stride k; y: row stride
+     * n. */
     void (*linear)(const int8_t *x, size_t rows, const int8_matrix *w, float *y);
-    /* codes[j] = rne(clamp(x[j] * multiplier[j] + offset[j], -128, 127)), j < n; multiplier NULL: x[j] itself, and offset
-     * is not read. low, high are the clamp's bounds, integers in [-128, 127]. */
+    /* codes[j] = rne(clamp(x[j] * multiplier[j] + offset[j], -128, 127)), j < n; multiplier NULL: x[j] itself, and
+     * offset is not read. low, high are the clamp's bounds, integers in [-128, 127]. */
     void (*quantize)(const float *x, const float *multiplier, const float *offset, float low, float high, size_t n,
                      int8_t *codes);
     void (*gelu)(float *x, size_t n); /* in place: x * Phi(x) */
     /* y = norm(x + residual); y may be either. residual NULL: norm(x). */
     void (*norm)(const float *x, const float *residual, const int8_norm *norm, float epsilon, size_t n, float *y);
-    /* One text: qkv [n_tokens, 3 hidden] -> context codes [n_tokens, hidden]. k in [-64, 63]. scratch: attention_scratch_bytes,
-     * 64-byte aligned. */
+    /* One text: qkv [n_tokens, 3 hidden] -> context codes [n_tokens, hidden]. k in [-64, 63]. scratch:
+     * attention_scratch_bytes, 64-byte aligned. */
     void (*attention)(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
                       const int8_quantizer *context, void *scratch, int8_t *out);
     size_t (*attention_scratch_bytes)(size_t n_tokens, size_t head_dim);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The run-time kernels, written once: each tier's file defines vectors of VF_LANES floats (vf) or int32 (vi), a few verbs
- * (vf_load, vi_dot ...) and a tile's size, and includes this file. + - * / of floats are the vectors' own operators.
+ * The run-time kernels, written once: each tier's file defines vectors of VF_LANES floats (vf) or int32 (vi), a few
+ * verbs (vf_load, vi_dot ...) and a tile's size, and includes this file. + - * / of floats are the vectors' own
+ * operators.
  *
  *   functions.h     GELU, 2^x: of one vector
  *   kernels_impl.h  quantize, gelu, norm; the integer products; linear and attention, which are made of them; the table
  *
- * The bits are those of ref.c: sums of codes are integers, so their order is free; a float's lane does the same operations
- * whatever its neighbours do; norm has 16 partial sums whatever VF_LANES is (lanes that a tail does not fill add +0, which
- * changes no partial sum, as none is ever -0). */
+ * The bits are those of ref.c: sums of codes are integers, so their order is free; a float's lane does the same
+ * operations whatever its neighbours do; norm has 16 partial sums whatever VF_LANES is (lanes that a tail does not fill
+ * add +0, which changes no partial sum, as none is ever -0). */
 #ifndef VF_LANES
 #error "kernels_impl.h is included by the tiers' files only."
 #endif
@@ -77,13 +78,12 @@ ALWAYS_INLINE vf norm_input(const float *x, const float *residual, const int8_no
     const vf zero = vf_set1(0.0f);
     vf s = n == VF_LANES ? vf_load(x + i) : vf_load_part(x + i, n, zero);
     if (residual != NULL) s = s + (n == VF_LANES ? vf_load(residual + i) : vf_load_part(residual + i, n, zero));
-    s = clamp_of(s, vf_set1(-NORM_LIMIT), vf_set1(NORM_LIMIT));
     if (w->input_step != NULL) {
         const vf m = n == VF_LANES ? vf_load(w->input_multiplier + i) : vf_load_part(w->input_multiplier + i, n, zero);
         const vf step = n == VF_LANES ? vf_load(w->input_step + i) : vf_load_part(w->input_step + i, n, zero);
         s = rne_of(clamp_of(s * m, vf_set1(-127.0f), vf_set1(127.0f))) * step;
     }
-    return s;
+    return clamp_of(s, vf_set1(-NORM_LIMIT), vf_set1(NORM_LIMIT));
 }
 
 static float norm_mean(const float *x, const float *residual, const int8_norm *w, size_t n, float *y) {
@@ -145,8 +145,8 @@ static void norm(const float *x, const float *residual, const int8_norm *w, floa
 }
 
 /* --- Integer products --------------------------------------------------------------------------------------------- */
-/* out[r][c] = sum_j x[r][j] * panel[c][j]; panels as int8_matrix has them: [n][k / 4][16][4] bytes. One side is u7, the other
- * s8; which, is known at compile time. Tiles of up to TILE_ROWS rows by TILE_PANELS panels stay in registers. */
+/* out[r][c] = sum_j x[r][j] * panel[c][j]; panels as int8_matrix has them: [n][k / 4][16][4] bytes. One side is u7, the
+ * other s8; which, is known at compile time. Tiles of up to TILE_ROWS rows by TILE_PANELS panels stay in registers. */
 #define PANEL_VECTORS (INT8_PANEL / VF_LANES)
 #define TILE_COLUMNS (TILE_PANELS * INT8_PANEL)
 
@@ -169,7 +169,8 @@ ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t 
     }
     for (j = 0; j < o.k; j += 4) {
         UNROLL for (v = 0; v < vectors; v++)
-            b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL + v % PANEL_VECTORS * sizeof(vi));
+            b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL +
+                           v % PANEL_VECTORS * sizeof(vi));
         UNROLL for (r = 0; r < rows; r++) {
             const vi a = vi_set1_quad(o.x + r * o.stride + j);
             UNROLL for (v = 0; v < vectors; v++)
@@ -256,8 +257,8 @@ static int32_t sum_codes(const int8_t *x, size_t n) {
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of every TILE_ROWS */
 
-/* Columns `first` to `first` + columns - 1 of some rows: y = (float)(dot - correction) * scale + bias. The correction is
- * 64 * sum_k x[i][k], since the panels hold w + 64. */
+/* Columns `first` to `first` + columns - 1 of some rows: y = (float)(dot - correction) * scale + bias. The correction
+ * is 64 * sum_k x[i][k], since the panels hold w + 64. */
 static void linear_finish(const int32_t *tile, const int32_t *correction, size_t rows, size_t first, size_t columns,
                           const int8_matrix *w, float *y) {
     size_t r, c;
@@ -299,8 +300,9 @@ static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y)
 /* --- Attention ---------------------------------------------------------------------------------------------------- */
 /* scratch: [ keys: panels of 16 tokens over head_dim | values: panels of 16 dimensions over tokens
  *          | scores: int32 [TILE_ROWS][padded] | exponentials: u7 [TILE_ROWS][padded] ]
- * padded: n_tokens up to a multiple of 16. Keys are stored + 64; what that adds to a query's scores is the same for all keys
- * and goes with the maximum. Padded tokens have exponentials 0; their values are 0 too, so that nothing unwritten is read. */
+ * padded: n_tokens up to a multiple of 16. Keys are stored + 64; what that adds to a query's scores is the same for all
+ * keys and goes with the maximum. Padded tokens have exponentials 0; their values are 0 too, so that nothing unwritten
+ * is read. */
 typedef struct attention_memory {
     uint8_t *keys, *values, *exponentials;
     int32_t *scores;
@@ -339,8 +341,8 @@ static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, si
     }
 }
 
-/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns their
- * sum. */
+/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns
+ * their sum. */
 static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t padded, float scale, uint8_t *p) {
     const float *dither = exp_dither + EXP_DITHER_STEP * query % EXP_DITHER_PERIOD;
     const vf s = vf_set1(scale);
@@ -362,9 +364,10 @@ static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t
     return total;
 }
 
-/* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset), rounded. */
-static void attention_finish(const int32_t *dot, float reciprocal, const float *multiplier, const float *offset, size_t dims,
-                             int8_t *out) {
+/* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset),
+ * rounded. */
+static void attention_finish(const int32_t *dot, float reciprocal, const float *multiplier, const float *offset,
+                             size_t dims, int8_t *out) {
     const vf r = vf_set1(reciprocal), low = vf_set1(-128.0f), high = vf_set1(127.0f), zero = vf_set1(0.0f);
     size_t d;
     for (d = 0; d < dims; d += VF_LANES) {
@@ -380,10 +383,10 @@ static void attention_finish(const int32_t *dot, float reciprocal, const float *
     }
 }
 
-/* `rows` queries of one head from the text's `query` on, `stride` apart; out: their context codes, `out_stride` apart. */
+/* `rows` queries of one head from the text's `query` on, `stride` apart; out: context codes, `out_stride` apart. */
 static void attend(const int8_t *queries, size_t stride, size_t query, size_t rows, size_t n_tokens, size_t head_dim,
-                   float score_scale, const float *multiplier, const float *offset, const attention_memory *a, int32_t *tile,
-                   int8_t *out, size_t out_stride) {
+                   float score_scale, const float *multiplier, const float *offset, const attention_memory *a,
+                   int32_t *tile, int8_t *out, size_t out_stride) {
     const size_t padded = a->padded, n_panels = (head_dim + INT8_PANEL - 1) / INT8_PANEL;
     const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim};
     float reciprocal[TILE_ROWS];
@@ -395,7 +398,8 @@ static void attend(const int8_t *queries, size_t stride, size_t query, size_t ro
     for (p = 0; p < n_panels; p += TILE_PANELS) {
         const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
         const size_t dims = head_dim - first < TILE_COLUMNS ? head_dim - first : TILE_COLUMNS;
-        const operands pv = {a->exponentials, padded, a->values + first * padded, INT8_PANEL * padded, (n_tokens + 3) / 4 * 4};
+        const operands pv = {a->exponentials, padded, a->values + first * padded, INT8_PANEL * padded,
+                             (n_tokens + 3) / 4 * 4};
         dot_u7_rows(pv, tile, TILE_COLUMNS, rows, panels);
         for (r = 0; r < rows; r++)
             attention_finish(tile + r * TILE_COLUMNS, reciprocal[r], multiplier + first, offset + first, dims,
@@ -416,9 +420,11 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
         const size_t at = h * head_dim;
         pack_keys(qkv + hidden + at, stride, n_tokens, head_dim, &a);
         pack_values(qkv + 2 * hidden + at, stride, n_tokens, head_dim, &a);
-        for (t = 0; t < n_tokens; t += TILE_ROWS)
-            attend(qkv + t * stride + at, stride, t, n_tokens - t < TILE_ROWS ? n_tokens - t : TILE_ROWS, n_tokens, head_dim,
-                   score_scale[h], context->multiplier + at, context->offset + at, &a, tile, out + t * hidden + at, hidden);
+        for (t = 0; t < n_tokens; t += TILE_ROWS) {
+            const size_t rows = n_tokens - t < TILE_ROWS ? n_tokens - t : TILE_ROWS;
+            attend(qkv + t * stride + at, stride, t, rows, n_tokens, head_dim, score_scale[h], context->multiplier + at,
+                   context->offset + at, &a, tile, out + t * hidden + at, hidden);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Run-time kernels, the NEON tier (AArch64, no dot product needed): 4 lanes. In: codes and floats. Out: those of ref.c. */
+ * Run-time kernels, the NEON tier (no dot product needed): 4 lanes. In: codes and floats. Out: those of ref.c. */
 #include "run/kernels/tiers.h"
 
 #include <arm_neon.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference: what every other kernel of this folder must reproduce bit for bit. In, out: codes and floats. Written for
- * reading; only functions.h is shared with the fast files. Sums of codes are exact in int32: k, head_dim and n_tokens are
- * below 2^17, which the model's reader sees to. */
+ * The reference: what every other kernel of this folder must reproduce bit for bit. In, out: codes and floats. Written
+ * for reading; only functions.h is shared with the fast files. Sums of codes are exact in int32: k, head_dim and
+ * n_tokens are below 2^17, which the model's reader sees to. */
 #include "run/kernels/tiers.h"
 
 #include "base/bytes.h"
@@ -23,7 +23,8 @@ static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y)
             int32_t sum[INT8_PANEL] = {0};
             for (k = 0; k < w->k; k += 4, panel += 4 * INT8_PANEL)
                 for (c = 0; c < INT8_PANEL; c++)
-                    sum[c] += row[k] * (panel[4 * c] - INT8_WEIGHT_BIAS) + row[k + 1] * (panel[4 * c + 1] - INT8_WEIGHT_BIAS) +
+                    sum[c] += row[k] * (panel[4 * c] - INT8_WEIGHT_BIAS) +
+                              row[k + 1] * (panel[4 * c + 1] - INT8_WEIGHT_BIAS) +
                               row[k + 2] * (panel[4 * c + 2] - INT8_WEIGHT_BIAS) +
                               row[k + 3] * (panel[4 * c + 3] - INT8_WEIGHT_BIAS);
             for (c = 0; c < INT8_PANEL && first + c < w->n; c++)
@@ -53,16 +54,15 @@ static float sum_tree(float *p) {
     return p[0];
 }
 
-/* s = x + residual, between -1e15 and 1e15 (so that no square overflows, and no NaN goes on); if the model says so, rounded to
- * 8 bits. d = s - mean(s), y = (d * (1 / sqrt(mean(d^2) + epsilon))) * gamma + beta. */
+/* s = x + residual, if the model says so rounded to 8 bits, then between -1e15 and 1e15 (so that no square overflows,
+ * and no NaN goes on). d = s - mean(s), y = (d * (1 / sqrt(mean(d^2) + epsilon))) * gamma + beta. */
 static void norm(const float *x, const float *residual, const int8_norm *w, float epsilon, size_t n, float *y) {
     float p[NORM_PARTIALS] = {0}, mean, factor;
     size_t i;
     for (i = 0; i < n; i++) {
-        float s = clamp_of(residual != NULL ? x[i] + residual[i] : x[i], -NORM_LIMIT, NORM_LIMIT);
-        if (w->input_step != NULL)
-            s = rne(clamp_of(s * w->input_multiplier[i], -127.0f, 127.0f)) * w->input_step[i];
-        y[i] = s;
+        float s = residual != NULL ? x[i] + residual[i] : x[i];
+        if (w->input_step != NULL) s = rne(clamp_of(s * w->input_multiplier[i], -127.0f, 127.0f)) * w->input_step[i];
+        y[i] = s = clamp_of(s, -NORM_LIMIT, NORM_LIMIT);
         p[i % NORM_PARTIALS] += s;
     }
     mean = sum_tree(p) / (float)n;
@@ -75,8 +75,8 @@ static void norm(const float *x, const float *residual, const int8_norm *w, floa
     for (i = 0; i < n; i++) y[i] = ((y[i] - mean) * factor) * w->gamma[i] + w->beta[i];
 }
 
-/* Query `query` of one head. q [head_dim]; k, v: the head's first key and value, a token's lying `stride` behind the last's.
- * score, p: [n_tokens] of scratch. */
+/* Query `query` of one head. q [head_dim]; k, v: the head's first key and value, a token's lying `stride` behind the
+ * last's. score, p: [n_tokens] of scratch. */
 static void attend(const int8_t *q, const int8_t *k, const int8_t *v, size_t stride, size_t query, size_t n_tokens,
                    size_t head_dim, float score_scale, const float *multiplier, const float *offset, int32_t *score,
                    uint8_t *p, int8_t *out) {
@@ -122,8 +122,8 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
     for (t = 0; t < n_tokens; t++)
         for (h = 0; h < n_heads; h++) {
             const size_t at = h * head_dim;
-            attend(qkv + t * stride + at, qkv + hidden + at, qkv + 2 * hidden + at, stride, t, n_tokens, head_dim, score_scale[h],
-                   context->multiplier + at, context->offset + at, score, p, out + t * hidden + at);
+            attend(qkv + t * stride + at, qkv + hidden + at, qkv + 2 * hidden + at, stride, t, n_tokens, head_dim,
+                   score_scale[h], context->multiplier + at, context->offset + at, score, p, out + t * hidden + at);
         }
 }
 

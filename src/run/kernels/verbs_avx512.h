@@ -12,7 +12,9 @@ typedef __m512i vi;
 static inline __mmask16 first_lanes(size_t n) { return (__mmask16)((1u << n) - 1u); }
 static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
-static inline vf vf_load_part(const float *p, size_t n, vf fill) { return _mm512_mask_loadu_ps(fill, first_lanes(n), p); }
+static inline vf vf_load_part(const float *p, size_t n, vf fill) {
+    return _mm512_mask_loadu_ps(fill, first_lanes(n), p);
+}
 static inline void vf_store_part(float *p, size_t n, vf v) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
 static inline vf vf_set1(float x) { return _mm512_set1_ps(x); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
@@ -36,7 +38,9 @@ static inline vi vi_set1_quad(const void *p) {
 }
 /* The low byte of every lane, of the first n. */
 static inline void vi_store_codes(int8_t *p, vi a) { _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(a)); }
-static inline void vi_store_codes_part(int8_t *p, size_t n, vi a) { _mm512_mask_cvtepi32_storeu_epi8(p, first_lanes(n), a); }
+static inline void vi_store_codes_part(int8_t *p, size_t n, vi a) {
+    _mm512_mask_cvtepi32_storeu_epi8(p, first_lanes(n), a);
+}
 
 /* Lane i and lane i xor 8, 4, 2, 1 change places. */
 static inline vf vf_swap8(vf a) { return _mm512_shuffle_f32x4(a, a, 0x4e); }

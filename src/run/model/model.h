@@ -9,16 +9,19 @@
  *   quantizer   code[j] = rne(clamp(x[j] * multiplier[j] + offset[j], -128, 127))
  *   matrix      y[i]    = (float)(sum_j code[j] * weight[i][j]) * scale[i] + bias[i]
  *
- * The quantizer's multiplier holds the activation's scale and the equalization 1 / s[j]; the matrix's scale and bias hold
- * the weights' scale, the fold of s and the correction for the offset, so nothing is left to compute at run time.
+ * The quantizer's multiplier holds the activation's scale and the equalization 1 / s[j]; the matrix's scale and bias
+ * hold the weights' scale, the fold of s and the correction for the offset, so nothing is left to compute at run time.
  *
- *   layer:  h -attention_input-> codes -query_key_value-> q s8 | k s7 | v s8     (rounded, clamped; their scales are folded)
+ *   first:  h = norm(words[id] + positions[place]), the token's place in its text from 0
+ *   layer:  h -attention_input-> codes -query_key_value-> q s8 | k s7 | v s8   (rounded, clamped; scales are folded)
  *           each head:  a[j] = q . k[j] (int32)
- *                       p[j] = rne(127 * 2^((a[j] - max a) * score_scale) + dither[(j + 5 i) mod 16]), u7; i: the query's token
+ *                       p[j] = rne(127 * 2^((a[j] - max a) * score_scale) + dither[(j + 5 i) mod 16]), u7
+ *                              i: the query's place; 2^x and dither as run/kernels/functions.h has them, GELU too
  *                       c[d] = ((float)(sum_j p[j] v[j][d]) * (1 / (float)(sum_j p[j])))
  *                       code = rne(clamp(c[d] * context.multiplier + context.offset))
  *           h = norm(h + attention_output(codes))
- *           h -up_input-> codes -up-> GELU -down_input-> codes -down-> y;   h = norm(h + y) */
+ *           h -up_input-> codes -up-> GELU -down_input-> codes -down-> y;   h = norm(h + y)
+ *   last:   pooled and normalized as run/engine/pool.h says */
 #ifndef MINNOW_RUN_MODEL_H
 #define MINNOW_RUN_MODEL_H
 
@@ -44,8 +47,9 @@ typedef struct int8_matrix {
     const float *bias;     /* [n_panels * 16], zeros beyond n */
 } int8_matrix;
 
-/* y = (d * (1 / sqrt(mean(d^2) + epsilon))) * gamma + beta, d = x - mean(x). If input_step is there (--ln-inputs), x is first
- * rounded to 8 bits: x[j] = rne(clamp(x[j] * input_multiplier[j], -127, 127)) * input_step[j]. */
+/* y = (d * (1 / sqrt(mean(d^2) + epsilon))) * gamma + beta, d = x - mean(x). If input_step is there (--ln-inputs), x is
+ * first rounded to 8 bits: x[j] = rne(clamp(x[j] * input_multiplier[j], -127, 127)) * input_step[j]. Then, in any case,
+ * x[j] = clamp(x[j], -1e15, 1e15). The means' order of summing: run/kernels/kernels.h. */
 typedef struct int8_norm {
     const float *gamma, *beta;                   /* [hidden] */
     const float *input_multiplier, *input_step;  /* [hidden] or both NULL */
@@ -105,8 +109,8 @@ typedef struct int8_model {
 } int8_model;
 
 /* A whole file, wholly checked: every section's CRC32C, every shape, every number finite, every weight code in range.
- * `int8_model_read` borrows `data`, 64-byte aligned, until close; `int8_model_open` maps the file. *out is a handle to close; on
- * failure NULL. The result is never written to: threads share it. */
+ * `int8_model_read` borrows `data`, 64-byte aligned, until close; `int8_model_open` maps the file. *out is a handle to
+ * close; on failure NULL. The result is never written to: threads share it. */
 minnow_status int8_model_read(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error);
 minnow_status int8_model_open(int8_model **out, const char *path, minnow_error *error);
 void int8_model_close(int8_model **model);
