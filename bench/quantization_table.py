@@ -97,14 +97,19 @@ class Bench:
             sys.exit("quantization_table.py: no task there")
         self.reference = self.path("fp32")
         self.calibrated = {}
-        self.fingerprint = self.make_fingerprint()
+        self.inputs = self.make_fingerprint(a.model, a.texts, a.tokenizer)
+        self.fingerprint = self.make_fingerprint(a.model, a.texts, a.tokenizer, a.minnow)
 
     def path(self, name):
         return os.path.join(self.work, name)
 
-    def make_fingerprint(self):
+    def row_fingerprint(self, row):
+        """What a row's figures depend on: of the peers', not our program's quantizer."""
+        return self.inputs if row.peer else self.fingerprint
+
+    def make_fingerprint(self, *paths):
         digest = hashlib.sha256()
-        for path in self.a.minnow, self.a.model, self.a.texts, self.a.tokenizer:
+        for path in paths:
             with open(path, "rb") as file:
                 digest.update(file.read())
         digest.update(repr([[os.path.basename(each) for each in self.folders], self.a.samples, self.a.peer_tokens,
@@ -122,7 +127,7 @@ class Bench:
 
     def encode_reference(self):
         stamp = self.path("fp32/fingerprint")
-        if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == self.fingerprint:
+        if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == self.inputs:
             return
         say("FP32 vectors ...")
         shutil.rmtree(self.reference, ignore_errors=True)
@@ -131,7 +136,7 @@ class Bench:
              *self.folders])
         run([self.a.minnow, "eval", "--texts", *self.folders], self.path("texts.jsonl"))
         with open(stamp, "w", encoding="utf-8") as file:
-            file.write(self.fingerprint)
+            file.write(self.inputs)
 
     def ranges(self, options):
         """ranges.json of these options, its seconds and peak memory; made once."""
@@ -340,12 +345,12 @@ def chosen_rows(names):
     return [row for row in rows if not wanted or row.name in wanted]
 
 
-def past_results(path, fingerprint):
+def past_results(path):
     if not os.path.exists(path):
         return {}
     with open(path, encoding="utf-8") as file:
         results = [json.loads(line) for line in file if line.strip()]
-    return {each["row"]: each for each in results if each.get("fingerprint") == fingerprint and "error" not in each}
+    return {each["row"]: each for each in results if "error" not in each}
 
 
 def measure_rows(bench, rows, results_path, past):
@@ -353,11 +358,11 @@ def measure_rows(bench, rows, results_path, past):
     with open(results_path, "w", encoding="utf-8") as results:
         for row in rows:
             row.result = past.get(row.name, {})
-            if not row.result:
+            if row.result.get("fingerprint") != bench.row_fingerprint(row):
                 options = ["onnxruntime", row.peer] if row.peer else [*row.calibrate, *row.quantize]
                 row.result = {"bench": "quantization", "row": row.name, "group": row.group, "title": row.title,
                               "options": options, "samples": bench.a.samples, "fast": bench.a.fast,
-                              "fingerprint": bench.fingerprint}
+                              "fingerprint": bench.row_fingerprint(row)}
                 try:
                     row.result.update(bench.measure(row))
                 except Failed as failure:
@@ -380,7 +385,7 @@ def main():
     rows = chosen_rows(a.rows)
     bench = Bench(a)
     bench.encode_reference()
-    measure_rows(bench, rows, a.results, past_results(a.results, bench.fingerprint) if a.resume else {})
+    measure_rows(bench, rows, a.results, past_results(a.results) if a.resume else {})
     about = ("One run, {texts} texts in %d tasks%s, {long} of them of {tokens} tokens and more; %s calibration texts."
              % (len(bench.folders), ", shortened by --fast" if a.fast else "", a.samples or "all"))
     if a.docs and len(rows) == len(rows_of_table()) and not a.fast:

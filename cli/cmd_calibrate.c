@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file_os.h"
+#include "base/os.h"
 #include "cli.h"
 #include "options.h"
 #include "quantize_source.h"
@@ -15,7 +16,8 @@ static const char help[] =
     "Runs an FP32 encoder over texts and notes the ranges of its activations, for\n"
     "'minnow quantize --ranges'. The same inputs give the same bytes on every machine.\n"
     "\n"
-    "  -o, --output FILE      where to write them\n"
+    "  -o, --output FILE      where to write them; the file appears when it is complete\n"
+    "                         (-: standard output, without the summary)\n"
     "      --model FILE|DIR   ONNX file or model folder (default: see 'minnow --help')\n"
     "      --max-tokens N     cut texts after N tokens (default: the model's limit, 256\n"
     "                         for MiniLM)\n"
@@ -49,7 +51,7 @@ static int read_options(int argc, char **argv, settings *s, int *code) {
     while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
         *code = CLI_OK;
         switch (option) {
-        case 'o': s->output = optarg; break;
+        case 'o': s->output = cli_output_path(optarg); break;
         case OPTION_JSON: s->json = 1; break;
         case 'h':
             fputs(help, stdout);
@@ -99,6 +101,7 @@ static minnow_status calibrate(const settings *s, quantize_source *source, minno
     options.progress_context = &progress;
     status = ranges_calibrate(&r, source->floats, &source->texts, &options, error);
     quantize_progress_end(&progress);
+    os_catch_interrupts(); /* there was nothing to remove before */
     if (status == MINNOW_OK) status = ranges_write(r, s->output, error);
     if (status == MINNOW_OK && !file_os_is_special(s->output)) { /* else the ranges may be on standard output */
         if (s->json) print_json(s, source, r, &progress);
@@ -119,5 +122,6 @@ int cmd_calibrate(int argc, char **argv) {
     if (read_options(argc, argv, &s, &code)) return code;
     if (calibrate(&s, &source, &error) != MINNOW_OK) code = cli_error(&error);
     quantize_source_close(&source);
+    if (code != CLI_OK) os_end_if_interrupted();
     return cli_finish(code);
 }

@@ -85,7 +85,7 @@ static const struct option options[] = {CLI_MODEL_LONG_OPTIONS,
 static int take_option(embed *e, int code) {
     switch (code) {
     case OPTION_JSONL: e->jsonl = 1; return CLI_OK;
-    case OPTION_NPY: e->npy = strcmp(optarg, "-") == 0 ? "/dev/stdout" : optarg; return CLI_OK;
+    case OPTION_NPY: e->npy = cli_output_path(optarg); return CLI_OK;
     case OPTION_NO_NORMALIZE: e->model.no_normalize = 1; return CLI_OK;
     case OPTION_TOKENS: e->tokens = 1; return CLI_OK;
     case OPTION_PRECISION:

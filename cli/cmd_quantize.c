@@ -4,6 +4,7 @@
 
 #include "base/file_os.h"
 #include "base/os.h"
+#include "base/utf8.h"
 #include "cli.h"
 #include "options.h"
 #include "quantize_job.h"
@@ -20,19 +21,24 @@ static const char help[] =
     "calibrates first. The same inputs give the same bytes on every machine.\n"
     "\n"
     "  -o, --output FILE      where to write it; the file appears when it is complete\n"
+    "                         (-: standard output, without the summary)\n"
     "      --model FILE|DIR   ONNX file or model folder (default: see 'minnow --help')\n"
     "      --ranges FILE      of 'minnow calibrate', from the same model\n"
     "      --rounding HOW     gptq: layer by layer towards what the FP32 model computes;\n"
     "                         or nearest, with bias correction: quicker, less close\n"
     "                         (default: " DEFAULT_ROUNDING_NAME ")\n"
     "      --no-bias-correction  nearest only: leave biases as they are\n"
+    "      --split-channels N inner channels (between the two feed-forward matrices) that\n"
+    "                         are computed twice or more to round finer, a multiple of 4\n"
+    "                         (default: 1 in 24; 0: none)\n"
     "      --embedding HOW    the token table: int8 (a scale a row; the default), fp16,\n"
     "                         mixed (columns of outliers in fp16) or int8-per-tensor\n"
     "      --ln-inputs HOW    inputs of layer norms: float (the default), or 8 bits\n"
     "                         per-tensor or per-channel\n"
     "      --max-tokens N     the model's limit, calibration texts included (default: what\n"
     "                         its settings say, 256 for MiniLM)\n"
-    "      --name TEXT        the model's name (default: of its settings or folder)\n"
+    "      --name TEXT        the model's name (default: that of its folder, or the one in\n"
+    "                         config.json if the folder's says nothing)\n"
     "      --license TEXT     default: 'license:' of the README.md beside the model\n"
     "      --to minnow        the form of the output; onnx is not there yet\n"
     "      --weights per-channel, --weight-codes 7\n"
@@ -65,6 +71,7 @@ enum {
     OPTION_RANGES,
     OPTION_ROUNDING,
     OPTION_NO_BIAS_CORRECTION,
+    OPTION_SPLIT_CHANNELS,
     OPTION_EMBEDDING,
     OPTION_LN_INPUTS,
     OPTION_TO,
@@ -79,6 +86,7 @@ static const struct option options[] = {CALIBRATION_LONG_OPTIONS,
                                         {"ranges", required_argument, NULL, OPTION_RANGES},
                                         {"rounding", required_argument, NULL, OPTION_ROUNDING},
                                         {"no-bias-correction", no_argument, NULL, OPTION_NO_BIAS_CORRECTION},
+                                        {"split-channels", required_argument, NULL, OPTION_SPLIT_CHANNELS},
                                         {"embedding", required_argument, NULL, OPTION_EMBEDDING},
                                         {"ln-inputs", required_argument, NULL, OPTION_LN_INPUTS},
                                         {"to", required_argument, NULL, OPTION_TO},
@@ -110,15 +118,31 @@ static int take_choice(const char *option, const choice *choices, const char *na
     return cli_usage_error(COMMAND, "%s: '%.100s' is not %s", option, optarg, names);
 }
 
+/* What the file says of itself is UTF-8. */
+static int take_text(const char *option, const char **out) {
+    const uint8_t *p = (const uint8_t *)optarg;
+    size_t left = strlen(optarg), n;
+    uint32_t c;
+    for (; left > 0; p += n, left -= n)
+        if ((n = utf8_decode(p, left, &c)) == 0)
+            return cli_usage_error(COMMAND, "%s: '%.100s' is not UTF-8", option, optarg);
+    *out = optarg;
+    return CLI_OK;
+}
+
 static int take_option(command_line *s, int code) {
     int value = 0, taken;
     switch (code) {
-    case 'o': s->job.output = optarg; return CLI_OK;
+    case 'o': s->job.output = cli_output_path(optarg); return CLI_OK;
     case OPTION_JSON: s->json = 1; return CLI_OK;
     case OPTION_RANGES: s->job.ranges = optarg; return CLI_OK;
-    case OPTION_NAME: s->job.name = optarg; return CLI_OK;
-    case OPTION_LICENSE: s->job.licence = optarg; return CLI_OK;
+    case OPTION_NAME: return take_text("--name", &s->job.name);
+    case OPTION_LICENSE: return take_text("--license", &s->job.licence);
     case OPTION_NO_BIAS_CORRECTION: s->job.quantize.no_bias_correction = 1; return CLI_OK;
+    case OPTION_SPLIT_CHANNELS:
+        s->job.usual_copies = 0;
+        if (cli_parse_size(optarg, 0, SIZE_MAX, &s->job.quantize.n_copies)) return CLI_OK;
+        return cli_usage_error(COMMAND, "--split-channels: '%.100s' is not a number from 0 on", optarg);
     case OPTION_TO: return take_choice("--to", forms, "minnow or onnx", &s->to_onnx);
     case OPTION_WEIGHTS: return take_choice("--weights", weights, "per-channel or per-tensor", &s->per_tensor);
     case OPTION_WEIGHT_CODES: return take_choice("--weight-codes", weight_codes, "7 or 8", &s->eight_bits);
@@ -194,6 +218,7 @@ int cmd_quantize(int argc, char **argv) {
     memset(&j, 0, sizeof j);
     calibration_options_init(&s.job.calibration);
     s.job.quantize.rounding = DEFAULT_ROUNDING;
+    s.job.usual_copies = 1;
     s.job.quantize.embedding = INT8_TABLE_ROWS;
     if (read_options(argc, argv, &s, &code)) return code;
     if (quantize_job_run(&j, &s.job, &error) != MINNOW_OK) code = cli_error(&error);

@@ -93,6 +93,8 @@ int cli_option_error(const char *command, int result, char *const *argv, const s
     return cli_usage_error(command, "unknown option '-%c'; put '--' before a text that begins with '-'", optopt);
 }
 
+const char *cli_output_path(const char *value) { return strcmp(value, "-") == 0 ? "/dev/stdout" : value; }
+
 static int take_pooling(const char *command, const char *value, minnow_pooling *out) {
     if (strcmp(value, "mean") == 0) *out = MINNOW_POOLING_MEAN;
     else if (strcmp(value, "cls") == 0) *out = MINNOW_POOLING_CLS;

@@ -40,6 +40,9 @@ enum {
         {"max-tokens", required_argument, NULL, CLI_OPTION_MAX_TOKENS}, \
         {"pool", required_argument, NULL, CLI_OPTION_POOL},             \
         {"external-data", no_argument, NULL, CLI_OPTION_EXTERNAL_DATA}
+/* The file that an option for an output means: "-" is standard output. */
+const char *cli_output_path(const char *value);
+
 /* Takes one of them. CLI_OK, or CLI_USAGE with a message. */
 int cli_take_model_option(const char *command, int code, const char *value, cli_model_options *out);
 

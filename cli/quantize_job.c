@@ -8,49 +8,17 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/os.h"
-#include "convert/import/model_card.h"
 #include "convert/import/tokenizer_files.h"
 #include "convert/pack/pack.h"
-
-/* --- What goes into the file beside the weights -------------------------------------------------------------- */
-
-static minnow_status hash_source(quantize_labels *l, minnow_error *error) {
-    file_map map;
-    TRY(file_map_open(&map, l->file, error));
-    sha256(map.data, map.bytes, l->sha256);
-    l->bytes = map.bytes;
-    file_map_close(&map);
-    return MINNOW_OK;
-}
-
-/* README.md lies beside the settings; one that cannot be read says nothing. */
-static minnow_status find_licence(quantize_labels *l, const quantize_source *s, minnow_error *error) {
-    char *path = path_join(s->at.folder, "README.md");
-    file_map map;
-    if (path == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    if (file_exists(path) && file_map_open(&map, path, NULL) == MINNOW_OK) {
-        model_card_license((const char *)map.data, map.bytes, l->licence, sizeof l->licence);
-        file_map_close(&map);
-    }
-    free(path);
-    return MINNOW_OK;
-}
-
-static minnow_status read_labels(quantize_labels *l, const quantize_source *s, minnow_error *error) {
-    l->file = quantize_source_file(s);
-    if (l->file == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    TRY(find_licence(l, s, error));
-    return hash_source(l, error);
-}
 
 /* The strings are borrowed: they outlive the model. */
 static void label(int8_model *m, const quantize_settings *s, const quantize_source *source, const quantize_labels *l) {
     m->pooling = model_pooling(&source->settings);
     m->normalize = source->settings.normalize != 0;
     m->max_tokens = source->max_tokens;
-    m->name = s->name != NULL ? s->name : source->settings.name != NULL ? source->settings.name : "";
+    m->name = s->name != NULL ? s->name : l->name;
     m->licence = s->licence != NULL ? s->licence : l->licence;
-    m->source = path_name(l->file);
+    m->source = l->file;
     memcpy(m->source_sha256, l->sha256, sizeof m->source_sha256);
 }
 
@@ -62,7 +30,7 @@ void quantize_job_close(quantize_job *j) {
     free(j->matrices);
     arena_free(&j->memory);
     ranges_close(&j->ranges);
-    free(j->labels.file);
+    quantize_labels_free(&j->labels);
     quantize_source_close(&j->source);
     memset(j, 0, sizeof *j);
 }
@@ -87,6 +55,7 @@ static minnow_status get_ranges(quantize_job *j, minnow_error *error) {
 static minnow_status make_model(quantize_job *j, minnow_error *error) {
     quantize_options o = j->settings->quantize;
     const int with_texts = j->source.texts.n_texts > 0;
+    if (j->settings->usual_copies) o.n_copies = quantize_usual_copies(j->source.encoder->intermediate);
     o.pool = j->source.pool;
     o.progress = quantize_progress_update;
     o.progress_context = &j->progress;
@@ -121,8 +90,8 @@ minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minn
     j->settings = s;
     TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
     TRY(quantize_check_output(&j->source, s->output, error));
+    TRY(quantize_labels_read(&j->labels, &j->source, error));
     TRY(get_ranges(j, error));
-    TRY(read_labels(&j->labels, &j->source, error));
     TRY(make_model(j, error));
     return pack_and_write(j, error);
 }

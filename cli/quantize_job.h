@@ -11,14 +11,16 @@
 typedef struct quantize_settings {
     calibration_options calibration;
     quantize_options quantize;
+    int usual_copies;           /* 1: quantize_usual_copies in place of quantize.n_copies */
     const char *output;
     const char *ranges;         /* a file; NULL: calibrate */
     const char *name, *licence; /* NULL: those of the model's files */
 } quantize_settings;
 
-/* What the file says of its source. */
+/* What the file says of itself and its source; texts are UTF-8. */
 typedef struct quantize_labels {
-    char *file;        /* the FP32 weights */
+    char *name;        /* the model's folder's, or config.json's */
+    char *file;        /* the FP32 weights, without folders; "" if they came through a pipe */
     uint64_t bytes;
     uint8_t sha256[SHA256_BYTES];
     char licence[128];
@@ -39,6 +41,10 @@ typedef struct quantize_job {
     size_t file_bytes;
     quantize_check check;
 } quantize_job;
+
+/* Reads them from the model's files; *l is zeroed before, and freed with quantize_labels_free whatever happened. */
+minnow_status quantize_labels_read(quantize_labels *l, const quantize_source *s, minnow_error *error);
+void quantize_labels_free(quantize_labels *l);
 
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *settings, minnow_error *error);
 void quantize_job_close(quantize_job *j);

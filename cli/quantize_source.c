@@ -97,12 +97,22 @@ static minnow_status check_folder(const char *path, minnow_error *error) {
     return status;
 }
 
+/* Makes a file beside it and takes it away again. A pipe would notice, and is not asked. */
+static minnow_status check_writable(const char *path, minnow_error *error) {
+    file_writer probe;
+    if (file_os_is_special(path)) return MINNOW_OK;
+    TRY(file_writer_open(&probe, path, error));
+    file_writer_abort(&probe);
+    return MINNOW_OK;
+}
+
 minnow_status quantize_check_output(const quantize_source *s, const char *path, minnow_error *error) {
     char *weights, *real_weights = NULL, *real_path = NULL;
     int same;
     if (file_is_directory(path)) return error_set(error, MINNOW_ERROR_IO, "%s: a folder, where a file is to be written",
                                                   path);
     TRY(check_folder(path, error));
+    TRY(check_writable(path, error));
     weights = quantize_source_file(s);
     if (weights == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     real_weights = file_os_real_path(weights);

@@ -48,7 +48,8 @@ void quantize_progress_print_json(const quantize_progress *p); /* {"calibrate":3
 void quantize_ranges_print(const ranges *r);      /* a table of methods by kind of site */
 void quantize_ranges_print_json(const ranges *r); /* members of an object: "sites":...,"texts":... */
 
-/* That an output can be written, before minutes of work: its folder is there, it is no folder and not the model. */
+/* That an output can be written, before minutes of work: its folder is there and takes new files, it is no
+ * folder and not the model. */
 minnow_status quantize_check_output(const quantize_source *s, const char *path, minnow_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
-# Benchmarks. JSON lines go to stdout and to bench/results/, a table to stderr. Peers are measured in the same run, one thread each side,
-# from a virtual environment that is made once; BENCH_PYTHON=python3 takes an installed one (bench/requirements.txt) instead.
+# Benchmarks. JSON lines go to stdout and to bench/results/, a table to stderr. Peers are measured in the same run, one thread
+# each side, from a virtual environment that is made once; BENCH_PYTHON=python3 takes an installed one
+# (bench/requirements.txt) instead.
 ifndef BENCH_PYTHON
 BENCH_PYTHON := $(BUILD)/bench-peers/bin/python
 BENCH_PEERS := $(BUILD)/bench-peers/ready

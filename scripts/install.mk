@@ -33,10 +33,12 @@ packaging:
 	done
 
 DATADIR ?= $(PREFIX)/share/minnow
-DOCS := README.md LICENSE NOTICE CHANGELOG.md SECURITY.md docs/API.md docs/MIGRATING.md
+DOCS := README.md LICENSE NOTICE CHANGELOG.md SECURITY.md \
+    $(addprefix docs/,API.md EVAL.md FORMAT.md MIGRATING.md ONNX.md QUANTIZATION.md)
 INSTALL ?= install
 install: all $(INSTALLED_ARCHIVE) packaging ## install; DESTDIR, PREFIX (/usr/local), LIBDIR (PREFIX/lib)
-	$(INSTALL) -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/cmake/minnow $(D)$(MANDIR)/man1 $(D)$(DOCDIR) $(D)$(DATADIR)
+	$(INSTALL) -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/cmake/minnow $(D)$(MANDIR)/man1 \
+	    $(D)$(DOCDIR) $(D)$(DATADIR)
 	$(INSTALL) -m 755 $(BUILD)/minnow$(EXE) $(D)$(BINDIR)/
 	$(INSTALL) -m 644 include/minnow.h $(D)$(INCLUDEDIR)/
 	$(INSTALL) -m 644 $(INSTALLED_ARCHIVE) $(D)$(LIBDIR)/

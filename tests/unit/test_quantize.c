@@ -637,6 +637,82 @@ static void test_gptq_model(void **state) {
     tear_down(&x);
 }
 
+/* --- Channel splitting -------------------------------------------------------------------------------------------- */
+/* The value that a quantizer's code of x stands for. */
+static double rounded(const int8_quantizer *q, size_t j, double x) {
+    const double code = nearbyint(x * (double)q->multiplier[j] + (double)q->offset[j]);
+    return (code - (double)q->offset[j]) / (double)q->multiplier[j];
+}
+
+/* Copies of a channel together are the channel, with a step that is 1/n of the original's. */
+static void test_split(void **state) {
+    const size_t n_extra = 20;
+    fixture x;
+    split_layer l;
+    arena memory = {0};
+    int8_quantizer q;
+    minnow_error error = {0};
+    size_t copies[INNER] = {0}, total = 0, most = 0, i, j, t;
+    float scale;
+    int zero_point;
+    (void)state;
+    set_up(&x);
+    l = (split_layer){x.e.layers[0].up, x.e.layers[0].down, *ranges_site(&x.r, 0, RANGE_DOWN_INPUT)};
+    assert_int_equal(split_channels(&l, &memory, 0.5f, n_extra, &error), MINNOW_OK);
+    assert_int_equal(l.up.n, INNER + n_extra);
+    assert_int_equal(l.down.k, INNER + n_extra);
+    assert_int_equal(l.site.channels, INNER + n_extra);
+    assert_int_equal(site_quantizer(&q, &memory, &l.site, &error), MINNOW_OK);
+    range_scale(&l.site, &scale, &zero_point);
+    for (i = 0; i < INNER; i++) {
+        const float *row = x.e.layers[0].up.weight + i * HIDDEN, *from = x.e.layers[0].down.weight;
+        size_t at[21] = {0};
+        double weight = 0.0;
+        for (j = 0; j < INNER + n_extra; j++) {
+            if (memcmp(l.up.weight + j * HIDDEN, row, HIDDEN * sizeof *row) != 0) continue;
+            assert_true(copies[i] < n_extra + 1);
+            at[copies[i]++] = j;
+            assert_true(l.up.bias[j] == x.e.layers[0].up.bias[i]);
+            weight += (double)l.down.weight[5 * (INNER + n_extra) + j];
+        }
+        assert_true(fabs(weight - (double)from[5 * INNER + i]) < 1e-6);
+        for (t = 0; t < 50; t++) {
+            const double step = (double)l.site.s[i] * (double)scale, value = 0.02 * (double)t;
+            double sum = 0.0;
+            for (j = 0; j < copies[i]; j++) sum += rounded(&q, at[j], value) / (double)copies[i];
+            assert_true(fabs(sum - value) <= 0.5001 * step / (double)copies[i]);
+        }
+        total += copies[i];
+        most = copies[i] > most ? copies[i] : most;
+    }
+    assert_int_equal(total, INNER + n_extra);
+    assert_true(most >= 2);
+    assert_true(l.site.most < ranges_site(&x.r, 0, RANGE_DOWN_INPUT)->most); /* the range of all channels shrank */
+    for (i = 0; i < INNER; i++) assert_true(l.site.s[i] >= ranges_site(&x.r, 0, RANGE_DOWN_INPUT)->s[i]);
+    arena_free(&memory);
+    tear_down(&x);
+}
+
+static void test_split_model(void **state) {
+    fixture x;
+    int8_model *plain, *split;
+    int8_model *m = NULL;
+    minnow_error error = {0};
+    (void)state;
+    set_up(&x);
+    plain = quantized(&x, &(quantize_options){.rounding = QUANTIZE_GPTQ}, NULL);
+    split = quantized(&x, &(quantize_options){.rounding = QUANTIZE_GPTQ, .n_copies = 32}, NULL);
+    assert_int_equal(split->intermediate, INNER + 32);
+    assert_true(1.0 - cosine(&x, split) < 0.95 * (1.0 - cosine(&x, plain)));
+    assert_int_equal(quantize_encoder(&m, &x.e, &x.r, x.f, &x.texts, &(quantize_options){.n_copies = 3}, NULL, &error),
+                     MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(quantize_usual_copies(1536), 64);
+    assert_int_equal(quantize_usual_copies(INNER), 0);
+    int8_model_close(&plain);
+    int8_model_close(&split);
+    tear_down(&x);
+}
+
 /* --- The same bytes everywhere ------------------------------------------------------------------------------------ */
 static void assert_same_matrix(const int8_matrix *a, const int8_matrix *b) {
     const size_t padded = int8_panels(a->n) * 16;
@@ -806,6 +882,7 @@ int main(void) {
         cmocka_unit_test(test_gptq_beats_nearest), cmocka_unit_test(test_gptq_brute_force),
         cmocka_unit_test(test_regression),      cmocka_unit_test(test_gptq_degenerate),
         cmocka_unit_test(test_gptq_model),      cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_split),           cmocka_unit_test(test_split_model),
         cmocka_unit_test(test_tables),          cmocka_unit_test(test_norm_inputs),
         cmocka_unit_test(test_refusals),
     };

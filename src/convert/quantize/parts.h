@@ -28,6 +28,15 @@ minnow_status site_steps(const range_site *site, double *step, double *center, m
 minnow_status site_scores(float *score_scale, const ranges *r, size_t layer, float attention_scale,
                           minnow_error *error);
 
+/* --- Channel splitting (split.c) ---------------------------------------------------------------------------------- */
+/* The way from up to down, as it will be in the INT8 model: at first the float model's, then wider. */
+typedef struct split_layer {
+    encoder_linear up, down;
+    range_site site; /* RANGE_DOWN_INPUT */
+} split_layer;
+/* Adds n_extra copies of channels; alpha is the equalization's. What changes gets arrays of its own in `memory`. */
+minnow_status split_channels(split_layer *layer, arena *memory, float alpha, size_t n_extra, minnow_error *error);
+
 /* --- Matrices (matrix.c) ------------------------------------------------------------------------------------------ */
 #define MATRIX_PARTS 3
 typedef struct matrix_job {

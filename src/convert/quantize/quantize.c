@@ -22,6 +22,7 @@ typedef struct quantization {
     const quantize_options *options;
     int8_model *m;
     int8_layer *layers;
+    split_layer *split;     /* [n_layers] */
     matrix_job *jobs;       /* [4 n_layers] */
     const float **means;    /* [4 n_layers][k]: of each job's input */
     arena scratch;          /* jobs and what they point to */
@@ -127,7 +128,7 @@ static minnow_status fill_sites(quantization *q, size_t i, minnow_error *error) 
     TRY(site_quantizer(&layer->attention_input, memory, ranges_site(r, i, RANGE_ATTENTION_INPUT), error));
     TRY(site_context(&layer->context, memory, ranges_site(r, i, RANGE_CONTEXT), ranges_site(r, i, RANGE_VALUE), error));
     TRY(site_quantizer(&layer->up_input, memory, ranges_site(r, i, RANGE_UP_INPUT), error));
-    TRY(site_quantizer(&layer->down_input, memory, ranges_site(r, i, RANGE_DOWN_INPUT), error));
+    TRY(site_quantizer(&layer->down_input, memory, &q->split[i].site, error));
     TRY(site_scores(score_scale, r, i, q->e->attention_scale, error));
     layer->score_scale = score_scale;
     return MINNOW_OK;
@@ -139,7 +140,7 @@ static minnow_status start_job(quantization *q, size_t layer, size_t place, cons
                                const encoder_linear *const *parts,
                                size_t n_parts, range_role role, int8_matrix *out, minnow_error *error) {
     matrix_job *job = &q->jobs[4 * layer + place];
-    const range_site *site = ranges_site(q->r, layer, role);
+    const range_site *site = role == RANGE_DOWN_INPUT ? &q->split[layer].site : ranges_site(q->r, layer, role);
     snprintf(job->name, sizeof job->name, "layer.%zu.%s", layer, name);
     job->n_parts = n_parts;
     job->k = parts[0]->k;
@@ -172,8 +173,11 @@ static minnow_status add_output_steps(quantization *q, size_t layer, minnow_erro
 static minnow_status fill_layer(quantization *q, size_t i, minnow_error *error) {
     const encoder_layer *from = &q->e->layers[i];
     const encoder_linear *const qkv[] = {&from->query, &from->key, &from->value};
-    const encoder_linear *const output[] = {&from->output}, *const up[] = {&from->up}, *const down[] = {&from->down};
+    const encoder_linear *const output[] = {&from->output};
+    const encoder_linear *const up[] = {&q->split[i].up}, *const down[] = {&q->split[i].down};
     int8_layer *layer = &q->layers[i];
+    q->split[i] = (split_layer){from->up, from->down, *ranges_site(q->r, i, RANGE_DOWN_INPUT)};
+    TRY(split_channels(&q->split[i], &q->scratch, q->r->alpha, q->options->n_copies, error));
     TRY(fill_sites(q, i, error));
     TRY(fill_norm(q, &layer->attention_norm, &from->attention_norm, 1 + 2 * i, error));
     TRY(fill_norm(q, &layer->output_norm, &from->output_norm, 2 + 2 * i, error));
@@ -193,7 +197,7 @@ static minnow_status fill_model(quantization *q, minnow_error *error) {
     m->n_layers = e->n_layers;
     m->hidden = e->hidden;
     m->n_heads = e->n_heads;
-    m->intermediate = e->intermediate;
+    m->intermediate = e->intermediate + q->options->n_copies;
     m->n_vocab = e->n_vocab;
     m->n_positions = e->n_positions;
     m->activation = INT8_GELU;
@@ -202,8 +206,9 @@ static minnow_status fill_model(quantization *q, minnow_error *error) {
     m->max_tokens = e->n_positions;
     q->layers = arena_array(memory, e->n_layers, sizeof *q->layers);
     q->jobs = arena_array(&q->scratch, 4 * e->n_layers, sizeof *q->jobs);
+    q->split = arena_array(&q->scratch, e->n_layers, sizeof *q->split);
     q->means = arena_array(&q->scratch, 4 * e->n_layers, sizeof *q->means);
-    if (q->layers == NULL || q->jobs == NULL || q->means == NULL) return out_of_memory(error);
+    if (q->layers == NULL || q->jobs == NULL || q->split == NULL || q->means == NULL) return out_of_memory(error);
     m->layers = q->layers;
     TRY(table_quantize(&m->words, memory, kind, e->words, e->n_vocab, e->hidden, q->options->pool, error));
     TRY(table_quantize(&m->positions, memory, positions_kind, e->positions, e->n_positions, e->hidden,
@@ -254,6 +259,10 @@ minnow_status quantize_encoder(int8_model **out, const encoder *e, const ranges 
     if (!(chosen.damping > 0.0)) chosen.damping = DEFAULT_DAMPING;
     TRY(check_encoder(e, error));
     TRY(check_ranges(e, r, error));
+    if (chosen.n_copies % 4 != 0 || chosen.n_copies > e->intermediate)
+        return error_set(error, MINNOW_ERROR_ARGUMENT,
+                         "%zu copies of inner channels: not a multiple of 4, or more than the %zu channels",
+                         chosen.n_copies, e->intermediate);
     if (chosen.rounding == QUANTIZE_GPTQ) {
         if (f == NULL || texts == NULL) return error_set(error, MINNOW_ERROR_ARGUMENT, "GPTQ needs calibration texts");
         TRY(check_texts(e, texts, error));

@@ -18,12 +18,18 @@ typedef struct quantize_options {
     int no_bias_correction;        /* nearest only; GPTQ's bias is always fitted */
     int8_table_kind embedding;     /* INT8_TABLE_ROWS by default */
     quantize_norm_inputs norm_inputs;
+    size_t n_copies;               /* of inner channels, in each layer (split.c); a multiple of 4; 0: none */
     double ridge;                  /* GPTQ: of the regression, times the mean diagonal; 0: the default */
     double damping;                /* GPTQ: of the Hessian, times the mean diagonal; 0: the default */
     thread_pool *pool;             /* may be NULL */
     void (*progress)(void *context, const char *phase, uint64_t done, uint64_t total);
     void *progress_context;
 } quantize_options;
+
+/* The number of copies that the command line takes: 1 in 24 inner channels, in whole panels; 64 of MiniLM's 1,536. */
+static inline size_t quantize_usual_copies(size_t intermediate) {
+    return intermediate / (24 * INT8_PANEL) * INT8_PANEL;
+}
 
 /* What became of each matrix, for reports. */
 typedef struct quantize_matrix_report {

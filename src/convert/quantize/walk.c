@@ -96,7 +96,7 @@ static void run_step(const walk *w, step_fn run) {
 static float *state_of(const walk *w, const step *s) { return w->state + (w->row + s->row) * w->e->hidden; }
 static int8_t *block_codes_of(const walk *w, const step *s) { return w->block_codes + s->row * w->e->hidden; }
 static int8_t *context_of(const walk *w, const step *s) { return w->codes + (w->row + s->row) * w->e->hidden; }
-static int8_t *inner_of(const walk *w, const step *s) { return w->codes + (w->row + s->row) * w->e->intermediate; }
+static int8_t *inner_of(const walk *w, const step *s) { return w->codes + (w->row + s->row) * w->m->intermediate; }
 
 static void step_embed(const walk *w, const step *s) { engine_embed(w->m, w->kernels, &s->texts, state_of(w, s)); }
 static void step_attention_input(const walk *w, const step *s) {
@@ -188,7 +188,7 @@ static minnow_status gather(walk *w, size_t layer, matrix_place place, statistic
             break;
         case DOWN:
             run_step(w, step_up);
-            statistics_add(s, w->codes + w->row * w->e->intermediate, w->sums + w->row * hidden, state, rows, w->pool);
+            statistics_add(s, w->codes + w->row * w->m->intermediate, w->sums + w->row * hidden, state, rows, w->pool);
             break;
         }
         report_progress(w);
@@ -238,7 +238,7 @@ static void *take(arena *memory, size_t count, size_t element_bytes, int *is_sho
 static minnow_status prepare(walk *w, arena *memory, minnow_error *error) {
     const calibration_texts *t = w->texts;
     const size_t rows = t->rows, hidden = w->e->hidden, parts = thread_pool_size(w->pool);
-    const size_t widest = w->e->intermediate > hidden ? w->e->intermediate : hidden;
+    const size_t widest = w->m->intermediate > hidden ? w->m->intermediate : hidden;
     int is_short = 0;
     w->block_rows = t->longest > BLOCK_ROWS ? t->longest : BLOCK_ROWS;
     w->group_rows = t->longest > GROUP_ROWS ? t->longest : GROUP_ROWS;
