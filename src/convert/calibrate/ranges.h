@@ -63,7 +63,7 @@ typedef struct ranges {
 } ranges;
 
 typedef struct range_options {
-    float alpha;              /* 0.8 is the default of the command line */
+    float alpha;              /* 0.75 is the default of the command line */
     int no_equalization;
     range_method method;      /* for all sites */
     const struct range_choice { const char *site; range_method method; } *choices; /* for named sites ("layer.3.key", "*.down_input") */

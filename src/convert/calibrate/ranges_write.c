@@ -2,7 +2,7 @@
  *
  * Ranges -> ranges.json, one site a line; floats in the fewest digits that read back as themselves.
  *
- *   {"format":"minnow-ranges","version":1,"weights_sha256":"..","alpha":0.8,"texts":500,"tokens":16943,"truncated":11,
+ *   {"format":"minnow-ranges","version":1,"weights_sha256":"..","alpha":0.75,"texts":500,"tokens":16943,"truncated":11,
  *    "layers":6,"hidden":384,"intermediate":1536,"heads":12,"sites":[
  *   {"name":"layer.0.attention_input","method":"minmax","low":-1.5,"high":1.2,"least":-1.5,"most":1.2,
  *    "histogram":{"width":0.0009765625,"first":-1536,"counts":[1,-5,2,..]},
