@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ranges: what calibration learns of every place (site) where activations become integers, and the range chosen for each.
+ * Ranges: what calibration learns of every place (site) where activations become integers, and the range chosen for
+ * each.
  *
- * A site is quantized as z = (x - center[j]) / s[j] for channel j, then code = rne(z / scale) + zero_point with one scale and
- * one zero point a site. Pass 1 gathers minimum, maximum and mean of x per channel and fixes center and s; pass 2 gathers the
- * histogram of z. With equalization, center is the middle of each channel's range at every site but the query, whose is 0. */
+ * A site is quantized as z = (x - center[j]) / s[j] for channel j, then code = rne(z / scale) + zero_point with one
+ * scale and one zero point a site. Pass 1 gathers minimum, maximum and mean of x per channel and fixes center and s;
+ * pass 2 gathers the histogram of z. With equalization, center is the middle of each channel's range at every site
+ * but the query, whose is 0. */
 #ifndef MINNOW_CONVERT_RANGES_H
 #define MINNOW_CONVERT_RANGES_H
 
 #include "convert/calibrate/float_encoder.h"
 #include "convert/calibrate/texts.h"
 
-typedef enum range_method { RANGE_AUTO = 0, RANGE_MINMAX, RANGE_PERCENTILE, RANGE_MSE, RANGE_ENTROPY, RANGE_METHODS } range_method;
+typedef enum range_method {
+    RANGE_AUTO = 0, RANGE_MINMAX, RANGE_PERCENTILE, RANGE_MSE, RANGE_ENTROPY, RANGE_METHODS
+} range_method;
 const char *range_method_name(range_method m);
 int range_method_from_name(const char *name); /* -1 if unknown */
 
@@ -48,8 +52,8 @@ typedef struct range_site {
     float low, high;                 /* the chosen range of z; symmetric: low = -high */
 } range_site;
 
-/* Per-channel extremes of a norm's input, for --ln-inputs. 2 n_layers + 1 of them: embeddings, then attention_sum and output_sum
- * of each layer. */
+/* Per-channel extremes of a norm's input, for --ln-inputs. 2 n_layers + 1 of them: embeddings, then attention_sum and
+ * output_sum of each layer. */
 typedef struct range_norm { float *minimum, *maximum; } range_norm; /* [hidden] */
 
 typedef struct ranges {
@@ -66,7 +70,8 @@ typedef struct range_options {
     float alpha;              /* 0.75 is the default of the command line */
     int no_equalization;
     range_method method;      /* for all sites */
-    const struct range_choice { const char *site; range_method method; } *choices; /* for named sites ("layer.3.key", "*.down_input") */
+    /* For named sites ("layer.3.key", "*.down_input"). */
+    const struct range_choice { const char *site; range_method method; } *choices;
     size_t n_choices;
     double percentile;        /* 99.99 */
     void (*progress)(void *context, const char *phase, uint64_t done, uint64_t total);
@@ -74,8 +79,8 @@ typedef struct range_options {
 } range_options;
 
 /* Both passes, then the choice. Memory does not grow with the number of texts. */
-minnow_status ranges_calibrate(ranges **out, float_encoder *f, const calibration_texts *texts, const range_options *options,
-                               minnow_error *error);
+minnow_status ranges_calibrate(ranges **out, float_encoder *f, const calibration_texts *texts,
+                               const range_options *options, minnow_error *error);
 void ranges_close(ranges **r);
 /* Chooses again, from the histograms (AUTO needs the encoder and texts: NULL is an error that says so). */
 minnow_status ranges_choose(ranges *r, float_encoder *f, const calibration_texts *texts, const range_options *options,

@@ -34,8 +34,8 @@ void range_equalize(ranges *r, const encoder *e);
 
 /* --- range_search.c, range_mse.c, range_entropy.c ------------------------------------------------------------- */
 
-/* The least objective(context, i, j) over 0 <= i <= n_low, 0 <= j <= n_high: a coarse grid that holds the corner (n_low, n_high), then one
- * axis after the other until nothing gets better. Of equals the wider wins. */
+/* The least objective(context, i, j) over 0 <= i <= n_low, 0 <= j <= n_high: a coarse grid that holds the corner
+ * (n_low, n_high), then one axis after the other until nothing gets better. Of equals the wider wins. */
 typedef double (*range_objective_fn)(const void *context, size_t i, size_t j);
 void range_search(range_objective_fn objective, const void *context, size_t n_low, size_t n_high, size_t *low,
                   size_t *high);
@@ -45,7 +45,8 @@ void range_pick_mse(const range_histogram *h, int symmetric, int low_code, int h
 void range_pick_entropy(const range_histogram *h, int symmetric, int low_code, int high_code, double *low,
                         double *high);
 
-/* Mean squared error over the bins' centres, of codes [low_code, high_code] that stand for (code - zero_point) * scale. */
+/* Mean squared error over the bins' centres, of codes [low_code, high_code] that stand for (code - zero_point) *
+ * scale. */
 typedef struct range_moments { /* over bins before i: counts, sums and sums of squares of the bins' centres */
     double width, count[RANGE_BINS + 1], sum[RANGE_BINS + 1], squares[RANGE_BINS + 1];
 } range_moments;

@@ -43,8 +43,8 @@ typedef struct encoder {
     arena memory;            /* holds what had to be transposed or summed; the rest points into the graph */
 } encoder;
 
-/* The graph must have its shapes inferred (graph_infer_shapes) and outlive the encoder. Refuses NaN and infinite weights by
- * tensor name. Messages name the node or tensor: "node 17 'MatMul_4' (MatMul): expected ...". */
+/* The graph must have its shapes inferred (graph_infer_shapes) and outlive the encoder. Refuses NaN and infinite
+ * weights by tensor name. Messages name the node or tensor: "node 17 'MatMul_4' (MatMul): expected ...". */
 minnow_status optimize_encoder(encoder **out, const graph *g, minnow_error *error);
 void encoder_close(encoder **e);
 

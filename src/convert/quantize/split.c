@@ -3,14 +3,15 @@
  * Channel splitting between up and down: the inner channels whose rounding costs most are computed more than once.
  *
  * n copies of channel j go through the same quantizer, but for their offsets, which lie 1/n of a step apart, and each
- * copy's weights in `down` are W[:, j] / n. The sum of n staggered codes is the code of a step n times as fine. Weights
- * that small also let equalization go further: s[j] = max|x|^alpha / max|W|^(1 - alpha) grows by n^(1 - alpha), and with
- * it shrinks the range of the whole site, which a few channels set. The engine sees a layer that is a little wider and
- * needs to know nothing. (Outlier channel splitting, Zhao et al., arXiv 1901.09504, with staggered copies.)
+ * copy's weights in `down` are W[:, j] / n. The sum of n staggered codes is the code of a step n times as fine.
+ * Weights that small also let equalization go further: s[j] = max|x|^alpha / max|W|^(1 - alpha) grows by
+ * n^(1 - alpha), and with it shrinks the range of the whole site, which a few channels set. The engine sees a layer
+ * that is a little wider and needs to know nothing. (Outlier channel splitting, Zhao et al., arXiv 1901.09504, with
+ * staggered copies.)
  *
- * GELU's output is where it pays: of all sites it loses most, and few of its channels carry most of the loss. Copies go
- * one by one to the channel where they save most of (step[j] n^(1 - alpha) / n)^2 |W[:, j]|^2. For MiniLM, 64 copies of
- * 1,536 take a quarter of the error of the whole model (mean cosine 0.9980 -> 0.9985). */
+ * GELU's output is where it pays: of all sites it loses most, and few of its channels carry most of the loss. Copies
+ * go one by one to the channel where they save most of (step[j] n^(1 - alpha) / n)^2 |W[:, j]|^2. For MiniLM, 64
+ * copies of 1,536 take a quarter of the error of the whole model (mean cosine 0.9980 -> 0.9985). */
 #include <string.h>
 
 #include "convert/math/math.h"
