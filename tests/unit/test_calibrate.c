@@ -126,6 +126,23 @@ static void equalization_evens_out(void **state) {
     ranges_close(&plain);
 }
 
+/* A method that cuts gets histograms without centres, but for key and value; named sites follow their own method. */
+static void centres_follow_the_method(void **state) {
+    const struct range_choice choice = {"layer.1.down_input", RANGE_MINMAX};
+    const range_options options = {.alpha = 0.8f, .method = RANGE_ENTROPY, .choices = &choice, .n_choices = 1};
+    ranges *r = calibrate(&options, 1);
+    (void)state;
+    for (size_t i = 0; i < r->n_sites; i++) {
+        const range_site *site = &r->sites[i];
+        const int is_centred = site->role == RANGE_KEY || site->role == RANGE_VALUE ||
+                               (site->role == RANGE_DOWN_INPUT && site->layer == 1);
+        size_t n_shifted = 0;
+        for (size_t j = 0; j < site->channels; j++) n_shifted += site->center[j] != 0;
+        assert_true(is_centred ? n_shifted > site->channels / 2 : n_shifted == 0);
+    }
+    ranges_close(&r);
+}
+
 static void same_bytes_everywhere(void **state) {
     const range_options options = {.alpha = 0.8f};
     size_t want_bytes, bytes;
@@ -316,7 +333,7 @@ static void texts_of_a_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gathers_what_the_encoder_computes), cmocka_unit_test(equalization_evens_out),
-        cmocka_unit_test(same_bytes_everywhere), cmocka_unit_test(choices_by_site), cmocka_unit_test(round_trip),
+        cmocka_unit_test(centres_follow_the_method), cmocka_unit_test(same_bytes_everywhere), cmocka_unit_test(choices_by_site), cmocka_unit_test(round_trip),
         cmocka_unit_test(reads_what_it_wrote_and_refuses_the_rest), cmocka_unit_test(knows_its_model),
         cmocka_unit_test(names_the_site_of_a_nan), cmocka_unit_test(texts_of_a_file)};
     small_encoder_make(&small);

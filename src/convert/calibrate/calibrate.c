@@ -27,6 +27,7 @@ typedef struct calibrator {
     float_activations values;
     double *sums[RANGE_ROLES]; /* of x: [n_layers * channels] */
     range_histogram *partial;  /* [threads] */
+    range_method *methods;     /* [n_sites] */
     int pass;
     minnow_error *error;
 } calibrator;
@@ -204,11 +205,12 @@ static minnow_status reserve(calibrator *c) {
     c->hidden = calloc(rows * c->e->hidden, sizeof *c->hidden);
     c->sum = calloc(rows * c->e->hidden, sizeof *c->sum);
     c->partial = calloc(thread_pool_size(c->pool), sizeof *c->partial);
+    c->methods = calloc(c->r->n_sites + 1, sizeof *c->methods);
     for (role = 0; role < RANGE_ROLES; role++) {
         c->sums[role] = calloc(c->e->n_layers * range_channels(c->r, (range_role)role) + 1, sizeof(double));
         ok = ok && c->sums[role] != NULL;
     }
-    if (!ok || c->starts == NULL || c->hidden == NULL || c->sum == NULL || c->partial == NULL)
+    if (!ok || c->starts == NULL || c->hidden == NULL || c->sum == NULL || c->partial == NULL || c->methods == NULL)
         return error_set(c->error, MINNOW_ERROR_MEMORY, "out of memory");
     return float_activations_reserve(&c->values, c->e, rows, c->error);
 }
@@ -219,16 +221,18 @@ static void release(calibrator *c) {
     free(c->hidden);
     free(c->sum);
     free(c->partial);
+    free(c->methods);
     float_activations_free(&c->values);
 }
 
 static minnow_status run_passes(calibrator *c) {
     TRY(reserve(c));
+    TRY(range_methods(c->r, c->options, c->methods, c->error));
     begin_pass_1(c->r);
     c->pass = 1;
     TRY(run_pass(c, "extremes"));
     TRY(end_pass_1(c));
-    range_equalize(c->r, c->e);
+    range_equalize(c->r, c->e, c->methods);
     TRY(begin_pass_2(c));
     c->pass = 2;
     return run_pass(c, "histograms");

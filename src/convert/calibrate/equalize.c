@@ -86,7 +86,7 @@ static void equalize_scores(range_site *query, range_site *key, size_t n_heads) 
     }
 }
 
-/* The middle of each channel's range. Every site but the query has one: at inputs of matrices it goes into the
+/* The middle of each channel's range. Any site but the query may have one: at inputs of matrices it goes into the
  * quantizer's offset and the matrix's bias, a constant added to every key changes no softmax, and the value's goes
  * through to the context; a centre of the query would add another number for every key. */
 static void center(range_site *site) {
@@ -96,7 +96,14 @@ static void center(range_site *site) {
 
 /* --- All sites ------------------------------------------------------------------------------------------------ */
 
-void range_equalize(ranges *r, const encoder *e) {
+/* A centre suits a range that keeps all. A method that cuts sees the histogram of all channels together: where each
+ * channel's usual values lie off its middle (GELU's lie at the lower end), it would take them for the tail. */
+static int is_centred(range_role role, range_method method) {
+    return role == RANGE_KEY || role == RANGE_VALUE ||
+           (role != RANGE_QUERY && (method == RANGE_AUTO || method == RANGE_MINMAX));
+}
+
+void range_equalize(ranges *r, const encoder *e, const range_method *methods) {
     size_t i, j;
     if (!(r->alpha > 0)) return;
     for (i = 0; i < r->n_layers; i++) {
@@ -105,7 +112,7 @@ void range_equalize(ranges *r, const encoder *e) {
         const encoder_linear *const output = &l->output, *const up = &l->up, *const down = &l->down;
         range_site *const value = ranges_site(r, i, RANGE_VALUE), *const key = ranges_site(r, i, RANGE_KEY);
         for (j = 0; j < RANGE_ROLES; j++)
-            if (j != RANGE_QUERY) center(ranges_site(r, i, (range_role)j));
+            if (is_centred((range_role)j, methods[i * RANGE_ROLES + j])) center(ranges_site(r, i, (range_role)j));
         equalize_input(ranges_site(r, i, RANGE_ATTENTION_INPUT), projections, 3, r->alpha);
         equalize_scores(ranges_site(r, i, RANGE_QUERY), key, r->n_heads);
         for (j = 0; j < value->channels; j++) {

@@ -108,13 +108,21 @@ static minnow_status check_options(const range_options *o, double *percentile, m
     return MINNOW_OK;
 }
 
+minnow_status range_methods(const ranges *r, const range_options *options, range_method *methods, minnow_error *error) {
+    double percentile;
+    size_t i;
+    TRY(check_options(options, &percentile, error));
+    for (i = 0; i < r->n_sites; i++) methods[i] = options->method;
+    for (i = 0; i < options->n_choices; i++) TRY(apply_choice(r, &options->choices[i], methods, error));
+    return MINNOW_OK;
+}
+
 static minnow_status choose(ranges *r, float_encoder *f, const calibration_texts *texts, const range_options *options,
                             range_method *methods, uint8_t *wanted, minnow_error *error) {
     size_t i, n_wanted = 0;
     double percentile = 0;
     TRY(check_options(options, &percentile, error));
-    for (i = 0; i < r->n_sites; i++) methods[i] = options->method;
-    for (i = 0; i < options->n_choices; i++) TRY(apply_choice(r, &options->choices[i], methods, error));
+    TRY(range_methods(r, options, methods, error));
     for (i = 0; i < r->n_sites; i++) {
         wanted[i] = methods[i] == RANGE_AUTO;
         n_wanted += wanted[i];

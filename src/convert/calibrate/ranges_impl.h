@@ -29,8 +29,13 @@ void range_histogram_merge(range_histogram *to, const range_histogram *from);
 
 /* --- equalize.c ----------------------------------------------------------------------------------------------- */
 
-/* Pass 1's extremes and means -> center and s of every site. */
-void range_equalize(ranges *r, const encoder *e);
+/* Pass 1's extremes and means -> center and s of every site. methods [n_sites]: how its range will be chosen. */
+void range_equalize(ranges *r, const encoder *e, const range_method *methods);
+
+/* --- range_choose.c ------------------------------------------------------------------------------------------- */
+
+/* What the options ask for at each site: methods [n_sites], AUTO where they leave it open. */
+minnow_status range_methods(const ranges *r, const range_options *options, range_method *methods, minnow_error *error);
 
 /* --- range_search.c, range_mse.c, range_entropy.c ------------------------------------------------------------- */
 
