@@ -126,7 +126,7 @@ static void equalization_evens_out(void **state) {
     ranges_close(&plain);
 }
 
-/* A method that cuts gets histograms without centres, but for key and value; named sites follow their own method. */
+/* The entropy method gets histograms without centres, but for key and value; named sites follow their own method. */
 static void centres_follow_the_method(void **state) {
     const struct range_choice choice = {"layer.1.down_input", RANGE_MINMAX};
     const range_options options = {.alpha = 0.8f, .method = RANGE_ENTROPY, .choices = &choice, .n_choices = 1};

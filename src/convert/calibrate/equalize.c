@@ -96,11 +96,11 @@ static void center(range_site *site) {
 
 /* --- All sites ------------------------------------------------------------------------------------------------ */
 
-/* A centre suits a range that keeps all. A method that cuts sees the histogram of all channels together: where each
- * channel's usual values lie off its middle (GELU's lie at the lower end), it would take them for the tail. */
+/* KL looks at the shape of the histogram of all channels together, not at what a cut costs: where each channel's usual
+ * values lie off its middle (GELU's lie at the lower end), it takes those of wide channels for a tail to be cut (mean
+ * cosine 0.03; without centres 0.994). */
 static int is_centred(range_role role, range_method method) {
-    return role == RANGE_KEY || role == RANGE_VALUE ||
-           (role != RANGE_QUERY && (method == RANGE_AUTO || method == RANGE_MINMAX));
+    return role == RANGE_KEY || role == RANGE_VALUE || (role != RANGE_QUERY && method != RANGE_ENTROPY);
 }
 
 void range_equalize(ranges *r, const encoder *e, const range_method *methods) {

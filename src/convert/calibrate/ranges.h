@@ -5,8 +5,8 @@
  *
  * A site is quantized as z = (x - center[j]) / s[j] for channel j, then code = rne(z / scale) + zero_point with one
  * scale and one zero point a site. Pass 1 gathers minimum, maximum and mean of x per channel and fixes center and s;
- * pass 2 gathers the histogram of z. With equalization, center is the middle of each channel's range at key and
- * value, and at every site but the query where the method is AUTO or MINMAX; else 0. */
+ * pass 2 gathers the histogram of z. With equalization, center is the middle of each channel's range; 0 at the
+ * query, and at all but key and value where the method is ENTROPY. */
 #ifndef MINNOW_CONVERT_RANGES_H
 #define MINNOW_CONVERT_RANGES_H
 
