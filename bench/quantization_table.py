@@ -386,8 +386,8 @@ def main():
     bench = Bench(a)
     bench.encode_reference()
     measure_rows(bench, rows, a.results, past_results(a.results) if a.resume else {})
-    about = ("One run, {texts} texts in %d tasks%s, {long} of them of {tokens} tokens and more; %s calibration texts."
-             % (len(bench.folders), ", shortened by --fast" if a.fast else "", a.samples or "all"))
+    about = ("%s, {texts} texts in %d tasks%s, {long} of them of {tokens} tokens and more; %s calibration texts."
+             % ("Runs resumed until every row was there (RESUME=1)" if a.resume else "One run", len(bench.folders), ", shortened by --fast" if a.fast else "", a.samples or "all"))
     if a.docs and len(rows) == len(rows_of_table()) and not a.fast:
         write_docs(a.docs, markdown(rows, about))
     else:
