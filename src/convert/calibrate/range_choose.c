@@ -99,19 +99,20 @@ static minnow_status apply_choice(const ranges *r, const struct range_choice *ch
                      "'*' stands for anything", choice->site, r->n_layers);
 }
 
-static minnow_status check_options(const range_options *o, double *percentile, minnow_error *error) {
+static double percentile_of(const range_options *o) { return o->percentile != 0 ? o->percentile : DEFAULT_PERCENTILE; }
+
+static minnow_status check_options(const range_options *o, minnow_error *error) {
+    const double percentile = percentile_of(o);
     if ((unsigned)o->method >= RANGE_METHODS)
         return error_set(error, MINNOW_ERROR_ARGUMENT, "unknown range method %d", (int)o->method);
-    *percentile = o->percentile != 0 ? o->percentile : DEFAULT_PERCENTILE;
-    if (!(*percentile > 0 && *percentile <= 100))
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "percentile %g is not above 0 and at most 100", *percentile);
+    if (!(percentile > 0 && percentile <= 100))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "percentile %g is not above 0 and at most 100", percentile);
     return MINNOW_OK;
 }
 
 minnow_status range_methods(const ranges *r, const range_options *options, range_method *methods, minnow_error *error) {
-    double percentile;
     size_t i;
-    TRY(check_options(options, &percentile, error));
+    TRY(check_options(options, error));
     for (i = 0; i < r->n_sites; i++) methods[i] = options->method;
     for (i = 0; i < options->n_choices; i++) TRY(apply_choice(r, &options->choices[i], methods, error));
     return MINNOW_OK;
@@ -120,8 +121,7 @@ minnow_status range_methods(const ranges *r, const range_options *options, range
 static minnow_status choose(ranges *r, float_encoder *f, const calibration_texts *texts, const range_options *options,
                             range_method *methods, uint8_t *wanted, minnow_error *error) {
     size_t i, n_wanted = 0;
-    double percentile = 0;
-    TRY(check_options(options, &percentile, error));
+    const double percentile = percentile_of(options);
     TRY(range_methods(r, options, methods, error));
     for (i = 0; i < r->n_sites; i++) {
         wanted[i] = methods[i] == RANGE_AUTO;
