@@ -2,9 +2,10 @@
  * The INT8 encoder: token ids in, hidden states out.
  *
  *   scratch:  [ a step's own | codes [rows, hidden] | wide [rows, 3 hidden or intermediate] ]
- *               floats of a block of rows, or what attention needs
+ *               what attention needs
  *
- * Matrices work on blocks of rows, so that the floats between a product and its rounding stay in the cache. */
+ * Floats between a product and its rounding stay in registers (linear_codes ...); the residual is added in place, a
+ * block of rows at a time, so that the norm finds them in the cache. */
 #include "run/engine/engine.h"
 
 #include "base/bytes.h"
@@ -31,9 +32,7 @@ static int lay(size_t at, size_t a, size_t b, size_t *next) {
 static int lay_out(scratch_parts *parts, const int8_model *m, size_t rows, size_t longest) {
     const size_t wide = larger(3 * m->hidden, m->intermediate);
     const size_t attention = kernels_attention_scratch_bytes(longest, m->hidden / m->n_heads);
-    size_t block;
-    return (attention > 0 || longest == 0) && size_mul(wide, BLOCK_ROWS * sizeof(float), &block) &&
-           lay(0, larger(block, attention), 1, &parts->codes) && lay(parts->codes, rows, m->hidden, &parts->wide) &&
+    return (attention > 0 || longest == 0) && lay(0, attention, 1, &parts->codes) && lay(parts->codes, rows, m->hidden, &parts->wide) &&
            lay(parts->wide, rows, wide, &parts->end);
 }
 
@@ -99,22 +98,27 @@ void engine_quantize(const kernels *k, const int8_quantizer *q, const float *x, 
         k->quantize(x + i * channels, q->multiplier, q->offset, -128.0f, 127.0f, channels, codes + i * channels);
 }
 
+/* The scales are in the matrix: what is left is to round, keys to 7 bits. */
 void engine_query_key_value(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes,
                             size_t rows, void *scratch, int8_t *qkv) {
-    const size_t hidden = m->hidden;
-    float *block = scratch;
-    size_t at, i;
-    for (at = 0; at < rows; at += BLOCK_ROWS) {
-        const size_t n = smaller(BLOCK_ROWS, rows - at);
-        k->linear(codes + at * hidden, n, &layer->query_key_value, block);
-        for (i = 0; i < n; i++) { /* the scales are in the matrix: what is left is to round */
-            const float *x = block + i * 3 * hidden;
-            int8_t *out = qkv + (at + i) * 3 * hidden;
-            k->quantize(x, NULL, NULL, -128.0f, 127.0f, hidden, out);
-            k->quantize(x + hidden, NULL, NULL, -64.0f, 63.0f, hidden, out + hidden);
-            k->quantize(x + 2 * hidden, NULL, NULL, -128.0f, 127.0f, hidden, out + 2 * hidden);
+    const size_t hidden = m->hidden, stride = 3 * hidden;
+    size_t part, i, j;
+    (void)scratch;
+    if (hidden % INT8_PANEL == 0) {
+        for (part = 0; part < 3; part++) {
+            const int8_matrix w = int8_matrix_columns(&layer->query_key_value, part * hidden, hidden);
+            k->linear_codes(codes, rows, &w, part == 1 ? -64.0f : -128.0f, part == 1 ? 63.0f : 127.0f,
+                            qkv + part * hidden, stride);
         }
+        return;
     }
+    /* Keys begin inside a panel: to clamp after rounding is the same. */
+    k->linear_codes(codes, rows, &layer->query_key_value, -128.0f, 127.0f, qkv, stride);
+    for (i = 0; i < rows; i++)
+        for (j = hidden; j < 2 * hidden; j++) {
+            int8_t *key = qkv + i * stride + j;
+            *key = (int8_t)(*key < -64 ? -64 : *key > 63 ? 63 : *key);
+        }
 }
 
 void engine_attention(const int8_model *m, const kernels *k, const int8_layer *layer, const engine_texts *texts,
@@ -129,29 +133,23 @@ void engine_attention(const int8_model *m, const kernels *k, const int8_layer *l
 
 void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
                    const int8_t *codes, size_t rows, void *scratch, float *hidden) {
-    float *block = scratch;
     size_t at, i;
-    for (at = 0; at < rows; at += BLOCK_ROWS) {
+    (void)scratch;
+    for (at = 0; at < rows; at += BLOCK_ROWS) { /* so that the norm finds its row in the cache */
         const size_t n = smaller(BLOCK_ROWS, rows - at);
-        k->linear(codes + at * w->k, n, w, block);
-        for (i = 0; i < n; i++) {
-            float *row = hidden + (at + i) * m->hidden;
-            k->norm(block + i * m->hidden, row, norm, m->norm_epsilon, m->hidden, row);
+        k->linear_add(codes + at * w->k, n, w, hidden + at * m->hidden);
+        for (i = at; i < at + n; i++) {
+            float *row = hidden + i * m->hidden;
+            k->norm(row, NULL, norm, m->norm_epsilon, m->hidden, row);
         }
     }
 }
 
 void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,
                void *scratch, int8_t *inner) {
-    const size_t width = m->intermediate;
-    float *block = scratch;
-    size_t at;
-    for (at = 0; at < rows; at += BLOCK_ROWS) {
-        const size_t n = smaller(BLOCK_ROWS, rows - at);
-        k->linear(codes + at * m->hidden, n, &layer->up, block);
-        k->gelu(block, n * width);
-        engine_quantize(k, &layer->down_input, block, n, width, inner + at * width);
-    }
+    (void)m;
+    (void)scratch;
+    k->linear_gelu_codes(codes, rows, &layer->up, &layer->down_input, inner);
 }
 
 /* --- The whole ---------------------------------------------------------------------------------------------------- */

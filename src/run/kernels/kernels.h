@@ -20,6 +20,13 @@ typedef struct kernels {
     /* y[i][j] = (float)(sum_k x[i][k] * w[j][k]) * scale[j] + bias[j] for rows i, j < n. x: row stride k; y: row stride
      * n. */
     void (*linear)(const int8_t *x, size_t rows, const int8_matrix *w, float *y);
+    /* linear and what follows it, of the same bits as the steps one by one, without floats between them in memory:
+     * y += linear; codes = quantize(linear) by the bounds alone, rows `stride` apart; codes = quantize(gelu(linear)). */
+    void (*linear_add)(const int8_t *x, size_t rows, const int8_matrix *w, float *y);
+    void (*linear_codes)(const int8_t *x, size_t rows, const int8_matrix *w, float low, float high, int8_t *codes,
+                         size_t stride);
+    void (*linear_gelu_codes)(const int8_t *x, size_t rows, const int8_matrix *w, const int8_quantizer *q,
+                              int8_t *codes);
     /* codes[j] = rne(clamp(x[j] * multiplier[j] + offset[j], -128, 127)), j < n; multiplier NULL: x[j] itself, and
      * offset is not read. low, high are the clamp's bounds, integers in [-128, 127]. */
     void (*quantize)(const float *x, const float *multiplier, const float *offset, float low, float high, size_t n,

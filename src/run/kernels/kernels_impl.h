@@ -206,25 +206,21 @@ ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t 
 }
 
 /* Any number of panels, 1 to TILE_ROWS rows. */
+#define DOT_CASE(n, side) case n: dot_rows(o, out, out_stride, n, panels, side); break;
+#if TILE_ROWS == 8
+#define DOT_CASES_4_7(side) DOT_CASE(4, side) DOT_CASE(5, side) DOT_CASE(6, side) DOT_CASE(7, side)
+#elif TILE_ROWS == 4
+#define DOT_CASES_4_7(side)
+#else
+#error "TILE_ROWS is 4 or 8."
+#endif
 #define DEFINE_DOT(name, side)                                                                      \
     static void name(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels) {     \
         switch (rows) {                                                                             \
-        case 1: dot_rows(o, out, out_stride, 1, panels, side); break;                               \
-        case 2: dot_rows(o, out, out_stride, 2, panels, side); break;                               \
-        case 3: dot_rows(o, out, out_stride, 3, panels, side); break;                               \
-        DOT_CASES_4_5(side)                                                                         \
+        DOT_CASE(1, side) DOT_CASE(2, side) DOT_CASE(3, side) DOT_CASES_4_7(side)                   \
         default: dot_rows(o, out, out_stride, TILE_ROWS, panels, side); break;                      \
         }                                                                                           \
     }
-#if TILE_ROWS == 6
-#define DOT_CASES_4_5(side)                                                                         \
-    case 4: dot_rows(o, out, out_stride, 4, panels, side); break;                                   \
-    case 5: dot_rows(o, out, out_stride, 5, panels, side); break;
-#elif TILE_ROWS == 4
-#define DOT_CASES_4_5(side)
-#else
-#error "TILE_ROWS is 4 or 6."
-#endif
 DEFINE_DOT(dot_u7_panels, U7_PANELS)
 DEFINE_DOT(dot_u7_rows, U7_ROWS)
 
@@ -255,46 +251,129 @@ static int32_t sum_codes(const int8_t *x, size_t n) {
 }
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
-#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of every TILE_ROWS */
+#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
+#define STRIP_ROWS ((size_t)16)  /* rows whose sums are finished together; a multiple of every TILE_ROWS */
 
-/* Columns `first` to `first` + columns - 1 of some rows: y = (float)(dot - correction) * scale + bias. The correction
- * is 64 * sum_k x[i][k], since the panels hold w + 64. */
-static void linear_finish(const int32_t *tile, const int32_t *correction, size_t rows, size_t first, size_t columns,
-                          const int8_matrix *w, float *y) {
-    size_t r, c;
-    for (r = 0; r < rows; r++) {
-        const vi minus = vi_set1(-correction[r]);
-        float *out = y + r * w->n + first;
-        for (c = 0; c < columns; c += VF_LANES) {
-            const vf dot = vf_from_int(vi_add(vi_load(tile + r * TILE_COLUMNS + c), minus));
-            const vf value = dot * vf_load(w->scale + first + c) + vf_load(w->bias + first + c);
-            if (columns - c >= VF_LANES) vf_store(out + c, value);
-            else vf_store_part(out + c, columns - c, value);
-        }
+/* What becomes of y = (float)(dot - correction) * scale + bias, while it is in a register. */
+typedef enum finish { FINISH_FLOATS, FINISH_ADD, FINISH_CODES, FINISH_GELU_CODES } finish;
+
+typedef struct linear_out {
+    finish how;
+    float *y;                /* FLOATS: stored; ADD: added */
+    int8_t *codes;           /* CODES: rounded between low and high; GELU_CODES: GELU, then quantized by q */
+    size_t stride;           /* of y or codes */
+    float low, high;
+    const int8_quantizer *q;
+} linear_out;
+
+ALWAYS_INLINE vf load_lanes(const float *p, size_t n) {
+    return n == VF_LANES ? vf_load(p) : vf_load_part(p, n, vf_set1(0.0f));
+}
+ALWAYS_INLINE void store_lanes(float *p, size_t n, vf v) {
+    if (n == VF_LANES) vf_store(p, v);
+    else vf_store_part(p, n, v);
+}
+ALWAYS_INLINE void store_codes_lanes(int8_t *p, size_t n, vi codes) {
+    if (n == VF_LANES) vi_store_codes(p, codes);
+    else vi_store_codes_part(p, n, codes);
+}
+
+/* `lanes` columns from `column` on, of some rows from `row` on. sums: theirs, a tile's row apart. minus[i] is
+ * -64 * sum_k x[i][k], since the panels hold w + 64. */
+ALWAYS_INLINE void finish_columns(const int32_t *sums, const int32_t *minus, size_t row, size_t rows, size_t column,
+                                  size_t lanes, const int8_matrix *w, const linear_out *out, finish how) {
+    const vf scale = vf_load(w->scale + column), bias = vf_load(w->bias + column);
+    const vf low = vf_set1(how == FINISH_CODES ? out->low : -128.0f);
+    const vf high = vf_set1(how == FINISH_CODES ? out->high : 127.0f);
+    const vf multiplier = how == FINISH_GELU_CODES ? load_lanes(out->q->multiplier + column, lanes) : scale;
+    const vf offset = how == FINISH_GELU_CODES ? load_lanes(out->q->offset + column, lanes) : bias;
+    const size_t stride = out->stride;
+    float *y = out->y;
+    int8_t *codes = out->codes;
+    size_t r, at = row * stride + column;
+    for (r = 0; r < rows; r++, at += stride) {
+        const vi dot = vi_add(vi_load(sums + r * TILE_COLUMNS), vi_set1(minus[row + r]));
+        vf value = vf_from_int(dot) * scale + bias;
+        if (how == FINISH_ADD) value = value + load_lanes(y + at, lanes);
+        if (how == FINISH_GELU_CODES) value = gelu_of(value) * multiplier + offset;
+        if (how == FINISH_FLOATS || how == FINISH_ADD) store_lanes(y + at, lanes, value);
+        else store_codes_lanes(codes + at, lanes, round_of(clamp_of(value, low, high)));
     }
 }
 
-static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
-    const size_t n_panels = int8_panels(w->n), panel_bytes = INT8_PANEL * w->k;
-    int32_t tile[TILE_ROWS * TILE_COLUMNS], correction[LINEAR_ROWS];
-    size_t p, r;
-    for (r = 0; r < rows; r++) correction[r] = INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
-    for (p = 0; p < n_panels; p += TILE_PANELS) {
-        const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
-        const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
-        for (r = 0; r < rows; r += TILE_ROWS) {
-            const size_t tile_rows = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
-            const operands o = {(const uint8_t *)x + r * w->k, w->k, w->panels + p * panel_bytes, panel_bytes, w->k};
-            dot_u7_panels(o, tile, TILE_COLUMNS, tile_rows, panels);
-            linear_finish(tile, correction + r, tile_rows, first, columns, w, y + r * w->n);
-        }
+/* Sums of `columns` columns from `first` on -> rows `row` to `row` + rows - 1. */
+#define DEFINE_FINISH(name, how)                                                                                     \
+    static void name(const int32_t *sums, const int32_t *minus, size_t row, size_t rows, size_t first,               \
+                     size_t columns, const int8_matrix *w, const linear_out *out) {                                  \
+        size_t c;                                                                                                    \
+        for (c = 0; c + VF_LANES <= columns; c += VF_LANES)                                                          \
+            finish_columns(sums + c, minus, row, rows, first + c, VF_LANES, w, out, how);                            \
+        if (c < columns) finish_columns(sums + c, minus, row, rows, first + c, columns - c, w, out, how);            \
+    }
+DEFINE_FINISH(finish_floats, FINISH_FLOATS)
+DEFINE_FINISH(finish_add, FINISH_ADD)
+DEFINE_FINISH(finish_codes, FINISH_CODES)
+DEFINE_FINISH(finish_gelu_codes, FINISH_GELU_CODES)
+
+static void linear_finish(const int32_t *sums, const int32_t *minus, size_t row, size_t rows, size_t first,
+                          size_t columns, const int8_matrix *w, const linear_out *out) {
+    switch (out->how) {
+    case FINISH_FLOATS: finish_floats(sums, minus, row, rows, first, columns, w, out); break;
+    case FINISH_ADD: finish_add(sums, minus, row, rows, first, columns, w, out); break;
+    case FINISH_CODES: finish_codes(sums, minus, row, rows, first, columns, w, out); break;
+    case FINISH_GELU_CODES: finish_gelu_codes(sums, minus, row, rows, first, columns, w, out); break;
+    }
+}
+
+/* Columns `first` on of rows `row` on: the sums of a strip of tiles lie in the nearest cache, so that constants and
+ * columns' factors are loaded once a strip. */
+static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size_t rows, size_t first,
+                         const int8_matrix *w, const linear_out *out, int32_t *sums) {
+    const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
+    operands o = {(const uint8_t *)x + row * w->k, w->k, w->panels + first * w->k, INT8_PANEL * w->k, w->k};
+    size_t r;
+    for (r = 0; r < rows; r += TILE_ROWS, o.x += TILE_ROWS * w->k)
+        dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS,
+                      int8_panels(columns));
+    linear_finish(sums, minus, row, rows, first, columns, w, out);
+}
+
+static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
+    int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
+    size_t first, r;
+    for (r = 0; r < rows; r++) minus[r] = -INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
+    for (first = 0; first < w->n; first += TILE_COLUMNS)
+        for (r = 0; r < rows; r += STRIP_ROWS)
+            linear_strip(x, minus, r, rows - r < STRIP_ROWS ? rows - r : STRIP_ROWS, first, w, out, sums);
+}
+
+static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
+    for (; rows > 0; x += LINEAR_ROWS * w->k) {
+        const size_t n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
+        linear_block(x, n, w, &out);
+        rows -= n;
+        if (out.y != NULL) out.y += n * out.stride;
+        if (out.codes != NULL) out.codes += n * out.stride;
     }
 }
 
 static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
-    size_t r;
-    for (r = 0; r < rows; r += LINEAR_ROWS)
-        linear_block(x + r * w->k, rows - r < LINEAR_ROWS ? rows - r : LINEAR_ROWS, w, y + r * w->n);
+    linear_blocks(x, rows, w, (linear_out){.how = FINISH_FLOATS, .y = y, .stride = w->n});
+}
+
+static void linear_add(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
+    linear_blocks(x, rows, w, (linear_out){.how = FINISH_ADD, .y = y, .stride = w->n});
+}
+
+static void linear_codes(const int8_t *x, size_t rows, const int8_matrix *w, float low, float high, int8_t *codes,
+                         size_t stride) {
+    linear_blocks(x, rows, w,
+                  (linear_out){.how = FINISH_CODES, .codes = codes, .stride = stride, .low = low, .high = high});
+}
+
+static void linear_gelu_codes(const int8_t *x, size_t rows, const int8_matrix *w, const int8_quantizer *q,
+                              int8_t *codes) {
+    linear_blocks(x, rows, w, (linear_out){.how = FINISH_GELU_CODES, .codes = codes, .stride = w->n, .q = q});
 }
 
 /* --- Attention ---------------------------------------------------------------------------------------------------- */
@@ -429,6 +508,7 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
 }
 
 const kernels TIER(kernels) = {
-    .name = TIER_NAME, .linear = linear, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
+    .name = TIER_NAME, .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
+    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
     .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };

@@ -46,6 +46,44 @@ static void gelu(float *x, size_t n) {
     for (i = 0; i < n; i++) x[i] = gelu_of(x[i]);
 }
 
+/* --- The same steps, fused: what they mean is this. Panel by panel, so that no memory is needed. ------------------- */
+static void linear_add(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
+    float dot[INT8_PANEL];
+    size_t first, i, c;
+    for (first = 0; first < w->n; first += INT8_PANEL)
+        for (i = 0; i < rows; i++) {
+            const int8_matrix panel = int8_matrix_columns(w, first, INT8_PANEL);
+            linear(x + i * w->k, 1, &panel, dot);
+            for (c = 0; c < panel.n; c++) y[i * w->n + first + c] = dot[c] + y[i * w->n + first + c];
+        }
+}
+
+static void linear_codes(const int8_t *x, size_t rows, const int8_matrix *w, float low, float high, int8_t *codes,
+                         size_t stride) {
+    float y[INT8_PANEL];
+    size_t first, i;
+    for (first = 0; first < w->n; first += INT8_PANEL)
+        for (i = 0; i < rows; i++) {
+            const int8_matrix panel = int8_matrix_columns(w, first, INT8_PANEL);
+            linear(x + i * w->k, 1, &panel, y);
+            quantize(y, NULL, NULL, low, high, panel.n, codes + i * stride + first);
+        }
+}
+
+static void linear_gelu_codes(const int8_t *x, size_t rows, const int8_matrix *w, const int8_quantizer *q,
+                              int8_t *codes) {
+    float y[INT8_PANEL];
+    size_t first, i;
+    for (first = 0; first < w->n; first += INT8_PANEL)
+        for (i = 0; i < rows; i++) {
+            const int8_matrix panel = int8_matrix_columns(w, first, INT8_PANEL);
+            linear(x + i * w->k, 1, &panel, y);
+            gelu(y, panel.n);
+            quantize(y, q->multiplier + first, q->offset + first, -128.0f, 127.0f, panel.n,
+                     codes + i * w->n + first);
+        }
+}
+
 /* The tree over 16 partial sums. */
 static float sum_tree(float *p) {
     size_t half, i;
@@ -128,6 +166,7 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
 }
 
 const kernels kernels_scalar = {
-    .name = "scalar", .linear = linear, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
+    .name = "scalar", .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
+    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
     .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };

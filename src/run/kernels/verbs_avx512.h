@@ -3,8 +3,8 @@
 #include <immintrin.h>
 
 #define VF_LANES 16
-#define TILE_ROWS 6 /* 24 accumulators, 4 vectors of weights and 1 of codes in 32 registers */
-#define TILE_PANELS 4
+#define TILE_ROWS 8 /* 24 accumulators, 3 vectors of weights and 1 of codes in 32 registers */
+#define TILE_PANELS 3
 
 typedef __m512 vf;
 typedef __m512i vi;

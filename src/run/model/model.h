@@ -122,6 +122,15 @@ int int8_model_is(const uint8_t *data, size_t bytes);
 static inline size_t int8_panels(size_t n) { return (n + INT8_PANEL - 1) / INT8_PANEL; }
 /* Bytes of all panels. */
 static inline size_t int8_panels_bytes(size_t n, size_t k) { return int8_panels(n) * INT8_PANEL * k; }
+/* The matrix of columns `first`, a multiple of 16, to `first` + n - 1, or as many as there are. */
+static inline int8_matrix int8_matrix_columns(const int8_matrix *w, size_t first, size_t n) {
+    int8_matrix part = *w;
+    part.n = w->n - first < n ? w->n - first : n;
+    part.panels += first * w->k;
+    part.scale += first;
+    part.bias += first;
+    return part;
+}
 /* Place of the code of output i, input j inside the panels. */
 static inline size_t int8_panel_index(size_t k, size_t i, size_t j) {
     return (i / INT8_PANEL) * INT8_PANEL * k + (j / 4) * INT8_PANEL * 4 + (i % INT8_PANEL) * 4 + j % 4;
