@@ -127,8 +127,9 @@ typedef struct minnow_context minnow_context;
 /* Zeroed means defaults. Set `size` to sizeof(minnow_context_options). */
 typedef struct minnow_context_options {
     size_t size;
-    size_t n_threads;       /* 0: one thread for each processor. A .minnow model encodes a text on one thread, the
-                             * caller's, whatever this says: use a context a thread for many texts */
+    size_t n_threads;       /* 0: one thread for each processor. They share each text's work, and the bytes are the
+                             * same whatever this says; many short texts gain more by a context a thread, each with
+                             * n_threads = 1 */
     size_t max_tokens;      /* 0: the model's; larger than the model's positions: an error */
     minnow_pooling pooling; /* 0: the model's */
     int no_normalize;       /* 1: leave vectors at their length; 0: scale them to 1, whatever the model */

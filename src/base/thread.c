@@ -4,6 +4,7 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ struct thread_pool {
     pthread_cond_t started, finished;
     atomic_uint generation;
     atomic_size_t n_running;
+    atomic_size_t n_arrived; /* at the barrier, which has been passed `rounds` times */
+    atomic_uint rounds;
     int stop; /* under lock; read after generation has changed */
     thread_pool_run_fn run;
     void *context;
@@ -138,6 +141,20 @@ void thread_pool_run(thread_pool *pool, thread_pool_run_fn run, void *context) {
     while (atomic_load_explicit(&pool->n_running, memory_order_acquire) != 0)
         pthread_cond_wait(&pool->finished, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
+}
+
+void thread_pool_barrier(thread_pool *pool, size_t n) {
+    unsigned round;
+    int i;
+    if (n <= 1) return;
+    round = atomic_load_explicit(&pool->rounds, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&pool->n_arrived, 1, memory_order_acq_rel) + 1 == n) {
+        atomic_store_explicit(&pool->n_arrived, 0, memory_order_relaxed);
+        atomic_fetch_add_explicit(&pool->rounds, 1, memory_order_release);
+        return;
+    }
+    for (i = 0; atomic_load_explicit(&pool->rounds, memory_order_acquire) == round; i++)
+        if (i >= SPINS) sched_yield(); /* more threads than processors are free */
 }
 
 void thread_pool_share(size_t n, size_t grain, size_t part, size_t n_parts, size_t *begin, size_t *end) {

@@ -19,6 +19,10 @@ size_t thread_pool_size(const thread_pool *pool); /* 1 for NULL */
 typedef void (*thread_pool_run_fn)(void *context, size_t part, size_t n_parts);
 void thread_pool_run(thread_pool *pool, thread_pool_run_fn run, void *context);
 
+/* Inside a job, for the parts 0 to n - 1: returns when each has called it as often. What they wrote before is seen
+ * behind it. Waits actively, for parts that are microseconds apart. */
+void thread_pool_barrier(thread_pool *pool, size_t n);
+
 /* The static split: part's share [*begin, *end) of n items, in multiples of `grain` (>= 1). */
 void thread_pool_share(size_t n, size_t grain, size_t part, size_t n_parts, size_t *begin, size_t *end);
 

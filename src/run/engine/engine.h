@@ -6,10 +6,11 @@
  *     starts  0                   9                    15
  *
  * Every step works on all rows and is a pure function of its inputs: a text gives the same bytes in any company. The
- * arithmetic is that of run/model/model.h. One thread; callers split texts. */
+ * arithmetic is that of run/model/model.h. */
 #ifndef MINNOW_RUN_ENGINE_H
 #define MINNOW_RUN_ENGINE_H
 
+#include "base/thread.h"
 #include "run/kernels/kernels.h"
 #include "run/model/model.h"
 
@@ -22,6 +23,12 @@ typedef struct engine_texts {
 /* The whole encoder: hidden [rows, hidden] out. scratch: engine_scratch_bytes, 64-byte aligned. */
 size_t engine_scratch_bytes(const int8_model *m, size_t rows, size_t longest); /* 0 if it does not fit in size_t */
 void engine_run(const int8_model *m, const kernels *k, const engine_texts *texts, void *scratch, float *hidden);
+
+/* The same, to the bit, by the threads of a pool: each has a share of the rows, and they meet once a layer. `pool` may
+ * be NULL: one thread. */
+size_t engine_threads_scratch_bytes(const int8_model *m, size_t rows, size_t longest, size_t n_threads);
+void engine_run_threads(const int8_model *m, const kernels *k, const engine_texts *texts, thread_pool *pool,
+                        void *scratch, float *hidden);
 
 /* Its steps, for quantization, which needs the activations between them. scratch as above. */
 void engine_embed(const int8_model *m, const kernels *k, const engine_texts *texts, float *hidden);

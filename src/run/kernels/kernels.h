@@ -38,6 +38,10 @@ typedef struct kernels {
      * attention_scratch_bytes, 64-byte aligned. */
     void (*attention)(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
                       const int8_quantizer *context, void *scratch, int8_t *out);
+    /* The same for queries `first` to `first` + n - 1 of the text alone: of out, only their rows are written. */
+    void (*attention_queries)(const int8_t *qkv, size_t n_tokens, size_t first, size_t n, size_t n_heads,
+                              size_t head_dim, const float *score_scale, const int8_quantizer *context, void *scratch,
+                              int8_t *out);
     size_t (*attention_scratch_bytes)(size_t n_tokens, size_t head_dim);
 } kernels;
 

@@ -486,8 +486,9 @@ static void attend(const int8_t *queries, size_t stride, size_t query, size_t ro
     }
 }
 
-static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
-                      const int8_quantizer *context, void *scratch, int8_t *out) {
+static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, size_t n, size_t n_heads,
+                              size_t head_dim, const float *score_scale, const int8_quantizer *context, void *scratch,
+                              int8_t *out) {
     const size_t hidden = n_heads * head_dim, stride = 3 * hidden, padded = (n_tokens + 15) / 16 * 16;
     attention_memory a = {.padded = padded, .keys = scratch};
     int32_t tile[TILE_ROWS * TILE_COLUMNS];
@@ -499,16 +500,21 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
         const size_t at = h * head_dim;
         pack_keys(qkv + hidden + at, stride, n_tokens, head_dim, &a);
         pack_values(qkv + 2 * hidden + at, stride, n_tokens, head_dim, &a);
-        for (t = 0; t < n_tokens; t += TILE_ROWS) {
-            const size_t rows = n_tokens - t < TILE_ROWS ? n_tokens - t : TILE_ROWS;
+        for (t = first; t < first + n; t += TILE_ROWS) {
+            const size_t rows = first + n - t < TILE_ROWS ? first + n - t : TILE_ROWS;
             attend(qkv + t * stride + at, stride, t, rows, n_tokens, head_dim, score_scale[h], context->multiplier + at,
                    context->offset + at, &a, tile, out + t * hidden + at, hidden);
         }
     }
 }
 
+static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
+                      const int8_quantizer *context, void *scratch, int8_t *out) {
+    attention_queries(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
+}
+
 const kernels TIER(kernels) = {
     .name = TIER_NAME, .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
     .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
-    .attention_scratch_bytes = kernels_attention_scratch_bytes,
+    .attention_queries = attention_queries, .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };

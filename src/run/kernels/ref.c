@@ -151,13 +151,14 @@ size_t kernels_attention_scratch_bytes(size_t n_tokens, size_t head_dim) {
     return bytes;
 }
 
-static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
-                      const int8_quantizer *context, void *scratch, int8_t *out) {
+static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, size_t n, size_t n_heads,
+                              size_t head_dim, const float *score_scale, const int8_quantizer *context, void *scratch,
+                              int8_t *out) {
     const size_t hidden = n_heads * head_dim, stride = 3 * hidden;
     int32_t *score = scratch;
     uint8_t *p = (uint8_t *)(score + n_tokens);
     size_t t, h;
-    for (t = 0; t < n_tokens; t++)
+    for (t = first; t < first + n; t++)
         for (h = 0; h < n_heads; h++) {
             const size_t at = h * head_dim;
             attend(qkv + t * stride + at, qkv + hidden + at, qkv + 2 * hidden + at, stride, t, n_tokens, head_dim,
@@ -165,8 +166,13 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
         }
 }
 
+static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
+                      const int8_quantizer *context, void *scratch, int8_t *out) {
+    attention_queries(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
+}
+
 const kernels kernels_scalar = {
     .name = "scalar", .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
     .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
-    .attention_scratch_bytes = kernels_attention_scratch_bytes,
+    .attention_queries = attention_queries, .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };
