@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "run/kernels/interleave_x86.h"
+
 #define TIER(name) name##_avx2
 #define TIER_NAME "avx2"
 #define VF_LANES 8

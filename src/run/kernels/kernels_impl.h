@@ -158,6 +158,8 @@ typedef struct operands {
     const uint8_t *panels; /* each panel_bytes long */
     size_t panel_bytes;
     size_t k; /* a multiple of 4 */
+    const uint8_t *next; /* what is wanted after this tile, of the size of its panels: fetched meanwhile, for hardware
+                          * does not look across pages. Fetching harms nothing, wherever it points */
 } operands;
 
 ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
@@ -171,6 +173,7 @@ ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t 
         UNROLL for (v = 0; v < vectors; v++)
             b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL +
                            v % PANEL_VECTORS * sizeof(vi));
+        UNROLL for (v = 0; v < panels; v++) __builtin_prefetch(o.next + (j * panels + 4 * v) * INT8_PANEL, 0, 2);
         UNROLL for (r = 0; r < rows; r++) {
             const vi a = vi_set1_quad(o.x + r * o.stride + j);
             UNROLL for (v = 0; v < vectors; v++)
@@ -330,7 +333,8 @@ static void linear_finish(const int32_t *sums, const int32_t *minus, size_t row,
 static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size_t rows, size_t first,
                          const int8_matrix *w, const linear_out *out, int32_t *sums) {
     const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
-    operands o = {(const uint8_t *)x + row * w->k, w->k, w->panels + first * w->k, INT8_PANEL * w->k, w->k};
+    const uint8_t *panels = w->panels + first * w->k;
+    operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k, panels + columns * w->k};
     size_t r;
     for (r = 0; r < rows; r += TILE_ROWS, o.x += TILE_ROWS * w->k)
         dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS,
@@ -412,7 +416,9 @@ static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, si
         const size_t dims = head_dim - first < INT8_PANEL ? head_dim - first : INT8_PANEL;
         uint8_t *panel = a->values + first / INT8_PANEL * panel_bytes;
         if (dims < INT8_PANEL || n_tokens < a->padded) memset(panel, 0, panel_bytes);
-        for (t = 0; t < n_tokens; t++) {
+        for (t = 0; dims == INT8_PANEL && t + 4 <= n_tokens; t += 4)
+            interleave_rows(values + t * stride + first, stride, panel + t * INT8_PANEL);
+        for (; t < n_tokens; t++) {
             const int8_t *in = values + t * stride + first;
             uint8_t *out = panel + t / 4 * (4 * INT8_PANEL) + t % 4;
             for (d = 0; d < dims; d++) out[d * 4] = (uint8_t)in[d];
@@ -467,7 +473,7 @@ static void attend(const int8_t *queries, size_t stride, size_t query, size_t ro
                    float score_scale, const float *multiplier, const float *offset, const attention_memory *a,
                    int32_t *tile, int8_t *out, size_t out_stride) {
     const size_t padded = a->padded, n_panels = (head_dim + INT8_PANEL - 1) / INT8_PANEL;
-    const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim};
+    const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim, a->keys};
     float reciprocal[TILE_ROWS];
     size_t r, p;
     dot_u7_panels(qk, a->scores, padded, rows, padded / INT8_PANEL);
@@ -478,7 +484,7 @@ static void attend(const int8_t *queries, size_t stride, size_t query, size_t ro
         const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
         const size_t dims = head_dim - first < TILE_COLUMNS ? head_dim - first : TILE_COLUMNS;
         const operands pv = {a->exponentials, padded, a->values + first * padded, INT8_PANEL * padded,
-                             (n_tokens + 3) / 4 * 4};
+                             (n_tokens + 3) / 4 * 4, a->values};
         dot_u7_rows(pv, tile, TILE_COLUMNS, rows, panels);
         for (r = 0; r < rows; r++)
             attention_finish(tile + r * TILE_COLUMNS, reciprocal[r], multiplier + first, offset + first, dims,

@@ -64,6 +64,16 @@ static inline vi vi_dot(vi sum, vi u7, vi s8) {
     return vpadalq_s16(sum, vpaddq_s16(low, high));
 }
 
+/* 4 rows of 16 bytes -> the bytes of each column side by side. */
+static inline void interleave_rows(const int8_t *p, size_t stride, uint8_t *out) {
+    int8x16x4_t rows;
+    rows.val[0] = vld1q_s8(p);
+    rows.val[1] = vld1q_s8(p + stride);
+    rows.val[2] = vld1q_s8(p + 2 * stride);
+    rows.val[3] = vld1q_s8(p + 3 * stride);
+    vst4q_s8((int8_t *)out, rows);
+}
+
 /* Lane i and lane i xor 2, 1 change places. */
 static inline vf vf_swap2(vf a) { return vextq_f32(a, a, 2); }
 static inline vf vf_swap1(vf a) { return vrev64q_f32(a); }

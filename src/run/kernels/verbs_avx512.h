@@ -2,6 +2,8 @@
  * Vectors of 16 lanes and their verbs, for the AVX-512 files of this folder; vi_dot is theirs. */
 #include <immintrin.h>
 
+#include "run/kernels/interleave_x86.h"
+
 #define VF_LANES 16
 #define TILE_ROWS 8 /* 24 accumulators, 3 vectors of weights and 1 of codes in 32 registers */
 #define TILE_PANELS 3
