@@ -14,6 +14,12 @@
 #define MINNOW_RUN_KERNELS_FUNCTIONS_H
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define GELU_AT_ONCE 8 /* vectors */
 #define RNE_MAGIC 12582912.0f /* 1.5 * 2^23: x + RNE_MAGIC holds round(x) in its low bits, if |x| <= 2^22 */
 
 /* A NaN gives `low`. */
@@ -22,20 +28,26 @@ ALWAYS_INLINE vf clamp_of(vf x, vf low, vf high) { return vf_min(vf_max(x, low),
 /* x Phi(x) = max(x, 0) - u (1 - Phi(u)), u = |x|. The 16th root of 1 - Phi(u) is so smooth that degree 5 is enough
  * (minimax in the error of the product); squared four times. 19 operations and no division; a rational of erf needs 20
  * and a division, a polynomial for Phi itself 31. From 5.2 on the product is below 5.2e-7 and stays as it is. A NaN
- * gives -5.2e-7. */
+ * gives -5.2e-7. Of n vectors in place, step by step: one alone would wait for each step's result. */
+ALWAYS_INLINE void gelu_of_each(vf *x, size_t n) {
+    static const float factors[] = {6.92236586e-04f, -1.39624532e-03f, -1.77671537e-02f, -4.77798469e-02f,
+                                    9.57605720e-01f};
+    vf u[GELU_AT_ONCE], p[GELU_AT_ONCE];
+    size_t i, j;
+    UNROLL for (i = 0; i < n; i++) u[i] = vf_min(vf_abs(x[i]), vf_set1(5.2f));
+    UNROLL for (i = 0; i < n; i++) p[i] = vf_set1(-4.55202935e-05f) * u[i] + vf_set1(factors[0]);
+    UNROLL for (j = 1; j < 5; j++) {
+        UNROLL for (i = 0; i < n; i++) p[i] = p[i] * u[i] + vf_set1(factors[j]);
+    }
+    UNROLL for (j = 0; j < 4; j++) {
+        UNROLL for (i = 0; i < n; i++) p[i] = p[i] * p[i];
+    }
+    UNROLL for (i = 0; i < n; i++) x[i] = vf_max(x[i], vf_set1(0.0f)) - u[i] * p[i];
+}
 ALWAYS_INLINE vf gelu_of(vf x) {
-    const vf u = vf_min(vf_abs(x), vf_set1(5.2f));
-    vf p = vf_set1(-4.55202935e-05f);
-    p = p * u + vf_set1(6.92236586e-04f);
-    p = p * u + vf_set1(-1.39624532e-03f);
-    p = p * u + vf_set1(-1.77671537e-02f);
-    p = p * u + vf_set1(-4.77798469e-02f);
-    p = p * u + vf_set1(9.57605720e-01f);
-    p = p * p;
-    p = p * p;
-    p = p * p;
-    p = p * p;
-    return vf_max(x, vf_set1(0.0f)) - u * p;
+    vf at_once[1] = {x};
+    gelu_of_each(at_once, 1);
+    return at_once[0];
 }
 
 /* Key j of query i is rounded with exp_dither[(j + 5 i) mod 16] added: sixteenths in bit-reversed order, between -1/2

@@ -18,12 +18,6 @@
 
 #include "run/kernels/functions.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* --- Element-wise ------------------------------------------------------------------------------------------------- */
 /* Rounded codes in the low bytes: t is clamped already. */
 ALWAYS_INLINE vi round_of(vf t) { return vf_bits(t + vf_set1(RNE_MAGIC)); }
@@ -281,26 +275,53 @@ ALWAYS_INLINE void store_codes_lanes(int8_t *p, size_t n, vi codes) {
     else vi_store_codes_part(p, n, codes);
 }
 
-/* `lanes` columns from `column` on, of some rows from `row` on. sums: theirs, a tile's row apart. minus[i] is
- * -64 * sum_k x[i][k], since the panels hold w + 64. */
+/* What a vector of columns is finished with. */
+typedef struct column_factors {
+    vf scale, bias, multiplier, offset, low, high;
+} column_factors;
+
+/* `lanes` columns of n rows. sums: theirs, a tile's row apart. minus[i] is -64 * sum_k x[i][k], since the panels hold
+ * w + 64. y, codes: where the first goes. */
+ALWAYS_INLINE void finish_rows(const int32_t *sums, const int32_t *minus, size_t n, size_t lanes, column_factors f,
+                               float *y, int8_t *codes, size_t stride, finish how) {
+    vf value[GELU_AT_ONCE];
+    size_t i;
+    UNROLL for (i = 0; i < n; i++)
+        value[i] = vf_from_int(vi_add(vi_load(sums + i * TILE_COLUMNS), vi_set1(minus[i]))) * f.scale + f.bias;
+    if (how == FINISH_GELU_CODES) {
+        gelu_of_each(value, n);
+        UNROLL for (i = 0; i < n; i++) value[i] = value[i] * f.multiplier + f.offset;
+    }
+    UNROLL for (i = 0; i < n; i++) {
+        if (how == FINISH_ADD) store_lanes(y + i * stride, lanes, value[i] + load_lanes(y + i * stride, lanes));
+        else if (how == FINISH_FLOATS) store_lanes(y + i * stride, lanes, value[i]);
+        else store_codes_lanes(codes + i * stride, lanes, round_of(clamp_of(value[i], f.low, f.high)));
+    }
+}
+
+/* `lanes` columns from `column` on, of some rows from `row` on. */
 ALWAYS_INLINE void finish_columns(const int32_t *sums, const int32_t *minus, size_t row, size_t rows, size_t column,
                                   size_t lanes, const int8_matrix *w, const linear_out *out, finish how) {
-    const vf scale = vf_load(w->scale + column), bias = vf_load(w->bias + column);
-    const vf low = vf_set1(how == FINISH_CODES ? out->low : -128.0f);
-    const vf high = vf_set1(how == FINISH_CODES ? out->high : 127.0f);
-    const vf multiplier = how == FINISH_GELU_CODES ? load_lanes(out->q->multiplier + column, lanes) : scale;
-    const vf offset = how == FINISH_GELU_CODES ? load_lanes(out->q->offset + column, lanes) : bias;
-    const size_t stride = out->stride;
-    float *y = out->y;
-    int8_t *codes = out->codes;
-    size_t r, at = row * stride + column;
-    for (r = 0; r < rows; r++, at += stride) {
-        const vi dot = vi_add(vi_load(sums + r * TILE_COLUMNS), vi_set1(minus[row + r]));
-        vf value = vf_from_int(dot) * scale + bias;
-        if (how == FINISH_ADD) value = value + load_lanes(y + at, lanes);
-        if (how == FINISH_GELU_CODES) value = gelu_of(value) * multiplier + offset;
-        if (how == FINISH_FLOATS || how == FINISH_ADD) store_lanes(y + at, lanes, value);
-        else store_codes_lanes(codes + at, lanes, round_of(clamp_of(value, low, high)));
+    const size_t stride = out->stride, at = row * stride + column;
+    float *y = out->y != NULL ? out->y + at : NULL;
+    int8_t *codes = out->codes != NULL ? out->codes + at : NULL;
+    column_factors f = {.scale = vf_load(w->scale + column), .bias = vf_load(w->bias + column)};
+    size_t r = 0;
+    f.low = vf_set1(how == FINISH_CODES ? out->low : -128.0f);
+    f.high = vf_set1(how == FINISH_CODES ? out->high : 127.0f);
+    if (how == FINISH_GELU_CODES) {
+        f.multiplier = load_lanes(out->q->multiplier + column, lanes);
+        f.offset = load_lanes(out->q->offset + column, lanes);
+    }
+    for (; r + GELU_AT_ONCE <= rows; r += GELU_AT_ONCE) {
+        finish_rows(sums + r * TILE_COLUMNS, minus + row + r, GELU_AT_ONCE, lanes, f, y, codes, stride, how);
+        if (y != NULL) y += GELU_AT_ONCE * stride;
+        if (codes != NULL) codes += GELU_AT_ONCE * stride;
+    }
+    for (; r < rows; r++) {
+        finish_rows(sums + r * TILE_COLUMNS, minus + row + r, 1, lanes, f, y, codes, stride, how);
+        if (y != NULL) y += stride;
+        if (codes != NULL) codes += stride;
     }
 }
 
