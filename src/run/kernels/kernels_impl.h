@@ -221,21 +221,24 @@ ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t 
 DEFINE_DOT(dot_u7_panels, U7_PANELS)
 DEFINE_DOT(dot_u7_rows, U7_ROWS)
 
-ALWAYS_INLINE int32_t horizontal_sum(vi a) {
-    int32_t lanes[VF_LANES], sum = 0;
-    size_t i;
-    vi_store(lanes, a);
-    for (i = 0; i < VF_LANES; i++) sum += lanes[i];
-    return sum;
+#define SWAPPED(a, n) vf_bits(vf_swap##n(vf_from_bits(a)))
+#if VF_LANES == 16
+#define FOLD(op, a) a = op(a, SWAPPED(a, 8)), a = op(a, SWAPPED(a, 4)), a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
+#elif VF_LANES == 8
+#define FOLD(op, a) a = op(a, SWAPPED(a, 4)), a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
+#else
+#define FOLD(op, a) a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
+#endif
+
+ALWAYS_INLINE int32_t first_of(vi a) {
+    const float first = vf_first(vf_from_bits(a));
+    int32_t bits;
+    memcpy(&bits, &first, sizeof bits);
+    return bits;
 }
 
-ALWAYS_INLINE int32_t horizontal_max(vi a) {
-    int32_t lanes[VF_LANES], maximum;
-    size_t i;
-    vi_store(lanes, a);
-    for (maximum = lanes[0], i = 1; i < VF_LANES; i++) maximum = lanes[i] > maximum ? lanes[i] : maximum;
-    return maximum;
-}
+ALWAYS_INLINE int32_t horizontal_sum(vi a) { return FOLD(vi_add, a), first_of(a); }
+ALWAYS_INLINE vi max_everywhere(vi a) { return FOLD(vi_max, a), a; }
 
 static int32_t sum_codes(const int8_t *x, size_t n) {
     const vi ones = vi_set1(0x01010101);
@@ -447,27 +450,37 @@ static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, si
     }
 }
 
+/* From place 16 - n on: ones in n lanes and zeros behind; in `lowest_lanes` zeros in n lanes and the least int behind. */
+#define ONES -1, -1, -1, -1
+#define ZEROS 0, 0, 0, 0
+#define LOWEST INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN
+static const int32_t used_lanes[32] = {ONES, ONES, ONES, ONES, ZEROS, ZEROS, ZEROS, ZEROS};
+static const int32_t lowest_lanes[32] = {ZEROS, ZEROS, ZEROS, ZEROS, LOWEST, LOWEST, LOWEST, LOWEST};
+
+/* Lanes that are used of the vector that begins at i. */
+ALWAYS_INLINE size_t lanes_at(size_t i, size_t n) { return i >= n ? 0 : n - i < VF_LANES ? n - i : VF_LANES; }
+
 /* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns
  * their sum. */
 static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t padded, float scale, uint8_t *p) {
     const float *dither = exp_dither + EXP_DITHER_STEP * query % EXP_DITHER_PERIOD;
     const vf s = vf_set1(scale);
-    vi maximum = vi_set1(INT32_MIN), minus, sum = vi_set1(0);
-    int32_t largest, total;
+    vi maximum = vi_set1(INT32_MIN), sum = vi_set1(0);
     size_t i;
-    for (i = 0; i + VF_LANES <= n; i += VF_LANES) maximum = vi_max(maximum, vi_load(score + i));
-    for (largest = horizontal_max(maximum); i < n; i++) largest = score[i] > largest ? score[i] : largest;
-    minus = vi_set1(-largest);
-    for (i = 0; i < n; i += VF_LANES) { /* the last vector's lanes beyond n are mended below */
-        const vf t = vf_from_int(vi_add(vi_load(score + i), minus)) * s;
-        const vi code = vi_and(exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD)), vi_set1(0xff));
-        vi_store_codes((int8_t *)p + i, code);
-        if (i + VF_LANES <= n) sum = vi_add(sum, code);
+    for (i = 0; i < n; i += VF_LANES) {
+        const size_t place = 16 - lanes_at(i, n);
+        const vi used = vi_and(vi_load(score + i), vi_load(used_lanes + place));
+        maximum = vi_max(maximum, vi_add(used, vi_load(lowest_lanes + place)));
     }
-    memset(p + n, 0, padded - n);
-    total = horizontal_sum(sum);
-    for (i = n / VF_LANES * VF_LANES; i < n; i++) total += p[i];
-    return total;
+    maximum = max_everywhere(maximum);
+    for (i = 0; i < padded; i += VF_LANES) {
+        const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * s;
+        const vi used = vi_and(vi_load(used_lanes + 16 - lanes_at(i, n)), vi_set1(0xff));
+        const vi code = vi_and(exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD)), used);
+        vi_store_codes((int8_t *)p + i, code);
+        sum = vi_add(sum, code);
+    }
+    return horizontal_sum(sum);
 }
 
 /* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset),
