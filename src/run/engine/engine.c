@@ -14,7 +14,7 @@
 #include "base/memory.h"
 
 #define BLOCK_ROWS ((size_t)96)
-#define SHARE_ROWS ((size_t)4) /* a thread's share is a multiple of it: fewer rows do not fill a tile */
+#define SHARE_ROWS ((size_t)8) /* a thread's share is a multiple of it: a tile's height, and worth waking one for */
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
