@@ -21,7 +21,7 @@ typedef struct kernels {
      * n. */
     void (*linear)(const int8_t *x, size_t rows, const int8_matrix *w, float *y);
     /* linear and what follows it, of the same bits as the steps one by one, without floats between them in memory:
-     * y += linear; codes = quantize(linear) by the bounds alone, rows `stride` apart; codes = quantize(gelu(linear)). */
+     * y += linear; codes = quantize(linear) by the bounds alone, rows `stride` apart; quantize(gelu(linear)). */
     void (*linear_add)(const int8_t *x, size_t rows, const int8_matrix *w, float *y);
     void (*linear_codes)(const int8_t *x, size_t rows, const int8_matrix *w, float low, float high, int8_t *codes,
                          size_t stride);

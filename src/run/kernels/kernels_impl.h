@@ -223,7 +223,8 @@ DEFINE_DOT(dot_u7_rows, U7_ROWS)
 
 #define SWAPPED(a, n) vf_bits(vf_swap##n(vf_from_bits(a)))
 #if VF_LANES == 16
-#define FOLD(op, a) a = op(a, SWAPPED(a, 8)), a = op(a, SWAPPED(a, 4)), a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
+#define FOLD(op, a) \
+    a = op(a, SWAPPED(a, 8)), a = op(a, SWAPPED(a, 4)), a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
 #elif VF_LANES == 8
 #define FOLD(op, a) a = op(a, SWAPPED(a, 4)), a = op(a, SWAPPED(a, 2)), a = op(a, SWAPPED(a, 1))
 #else
@@ -450,7 +451,7 @@ static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, si
     }
 }
 
-/* From place 16 - n on: ones in n lanes and zeros behind; in `lowest_lanes` zeros in n lanes and the least int behind. */
+/* From place 16 - n on: ones in n lanes and zeros behind; in lowest_lanes zeros in n lanes, the least int behind. */
 #define ONES -1, -1, -1, -1
 #define ZEROS 0, 0, 0, 0
 #define LOWEST INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN

@@ -46,7 +46,7 @@ static void gelu(float *x, size_t n) {
     for (i = 0; i < n; i++) x[i] = gelu_of(x[i]);
 }
 
-/* --- The same steps, fused: what they mean is this. Panel by panel, so that no memory is needed. ------------------- */
+/* --- The same steps, fused: what they mean is this. Panel by panel, so that no memory is needed. ----------------- */
 static void linear_add(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {
     float dot[INT8_PANEL];
     size_t first, i, c;
