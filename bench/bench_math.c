@@ -224,14 +224,16 @@ static void bench_tier(cpu_tier t, const math_kernels *math) {
 }
 
 int main(int argc, char **argv) {
+    const int wanted = argc > 1 ? cpu_tier_from_name(argv[1]) : -1;
     int tier;
-    if (argc > 1 && cpu_tier_from_name(argv[1]) < 0) {
+    if (argc > 1 && wanted < 0) {
         fprintf(stderr, "usage: %s [scalar|avx2|avx512|neon]\n", argv[0]);
         return 2;
     }
     for (tier = 0; tier < CPU_TIER_COUNT; tier++) {
         const math_kernels *math = math_for_tier(tier);
-        if (math == NULL || (argc > 1 && tier != cpu_tier_from_name(argv[1]))) continue;
+        if (math == NULL || (int)cpu_base_tier((cpu_tier)tier) != tier) continue; /* other tiers have their base's */
+        if (argc > 1 && tier != wanted) continue;
         bench_tier((cpu_tier)tier, math);
     }
     return 0;

@@ -46,7 +46,8 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 PIECES = {
     "src/convert/math/math_impl.h", "src/convert/math/math_functions.h", "src/convert/math/math_gemm.h",
     "src/run/kernels/kernels_impl.h", "src/run/kernels/functions.h", "src/run/kernels/verbs_scalar.h",
-    "src/run/kernels/verbs_avx512.h",
+    "src/run/kernels/verbs_avx2.h", "src/run/kernels/verbs_avx512.h", "src/run/kernels/verbs_neon.h",
+    "src/run/kernels/tile_i8mm.h",
 }
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 

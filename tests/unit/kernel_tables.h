@@ -7,19 +7,20 @@
 #include "base/cpu.h"
 #include "run/kernels/tiers.h"
 
-#define KERNEL_TABLES 3
+#define KERNEL_TABLES CPU_TIER_COUNT
+
+#if defined(__x86_64__)
+extern const kernels kernels_avxvnni_evex; /* avxvnni_avx512vnni.c */
+#endif
 
 /* Fills tables; returns how many there are. */
 static inline size_t kernel_tables(const kernels *tables[KERNEL_TABLES]) {
     size_t n = 0;
+    int tier;
+    for (tier = CPU_TIER_SCALAR + 1; tier < CPU_TIER_COUNT; tier++)
+        if (cpu_has_tier((cpu_tier)tier)) tables[n++] = kernels_for_tier(tier);
 #if defined(__x86_64__)
-    if (cpu_has_tier(CPU_TIER_AVX2)) tables[n++] = &kernels_avx2;
-    if (cpu_has_tier(CPU_TIER_AVX512)) tables[n++] = &kernels_avx512;
-    if (cpu_has_avx512vnni()) tables[n++] = &kernels_avx512vnni;
-#elif defined(__aarch64__)
-    tables[n++] = &kernels_neon;
-#else
-    (void)tables;
+    if (cpu_has_tier(CPU_TIER_AVX512VNNI)) tables[n++] = &kernels_avxvnni_evex;
 #endif
     return n;
 }

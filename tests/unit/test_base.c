@@ -304,6 +304,15 @@ static void tiers_have_names(void **state) {
     (void)state;
     assert_true(cpu_has_tier(CPU_TIER_SCALAR));
     for (i = 0; i < CPU_TIER_COUNT; i++) assert_int_equal(cpu_tier_from_name(cpu_tier_name((cpu_tier)i)), i);
+    for (i = 0; i < CPU_TIER_COUNT; i++) {
+        const cpu_tier base = cpu_base_tier((cpu_tier)i);
+        assert_int_equal(cpu_base_tier(base), base);
+        if (cpu_has_tier((cpu_tier)i)) assert_true(cpu_has_tier(base));
+    }
+    assert_int_equal(cpu_base_tier(CPU_TIER_AVXVNNI), CPU_TIER_AVX2);
+    assert_int_equal(cpu_base_tier(CPU_TIER_AVX512VNNI), CPU_TIER_AVX512);
+    assert_int_equal(cpu_base_tier(CPU_TIER_NEON_I8MM), CPU_TIER_NEON);
+    assert_false(cpu_has_tier(CPU_TIER_COUNT));
     assert_int_equal(cpu_tier_from_name("mmx"), -1);
     assert_true(cpu_has_tier(cpu_best_tier()));
     assert_true(cpu_count() >= 1);

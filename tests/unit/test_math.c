@@ -93,7 +93,7 @@ static void fill_plain(float *x, size_t n) {
 /* --- Tiers against the scalar one --------------------------------------------------------------------------------- */
 #define FOR_EACH_TIER(tier, math)                                             \
     for ((tier) = 1; (tier) < CPU_TIER_COUNT; (tier)++)                       \
-        if (((math) = math_for_tier(tier)) != NULL)
+        if ((int)cpu_base_tier((cpu_tier)(tier)) == (tier) && ((math) = math_for_tier(tier)) != NULL)
 
 #define N_UNARY 10
 static math_unary_fn unary_of(const math_kernels *m, int i, const char **name) {

@@ -7,7 +7,7 @@
 
 const math_kernels *math_for_tier(int tier) {
     if (tier < 0 || tier >= CPU_TIER_COUNT || !cpu_has_tier((cpu_tier)tier)) return NULL;
-    switch ((cpu_tier)tier) {
+    switch (cpu_base_tier((cpu_tier)tier)) {
     case CPU_TIER_SCALAR: return &math_kernels_scalar;
 #if defined(__x86_64__)
     case CPU_TIER_AVX2: return &math_kernels_avx2;

@@ -61,7 +61,7 @@ typedef struct math_kernels {
 } math_kernels;
 
 const math_kernels *math_best(void);            /* for cpu_best_tier() */
-const math_kernels *math_for_tier(int cpu_tier); /* NULL if the build or machine lacks it */
+const math_kernels *math_for_tier(int cpu_tier); /* its base tier's; NULL if the build or machine lacks it */
 
 /* Columns [j0, j1) of B only: panels are contiguous, so &packed[j0 / gemm_columns * k * gemm_columns]. */
 

@@ -11,9 +11,13 @@ const kernels *kernels_for_tier(int tier) {
     case CPU_TIER_SCALAR: return &kernels_scalar;
 #if defined(__x86_64__)
     case CPU_TIER_AVX2: return &kernels_avx2;
-    case CPU_TIER_AVX512: return cpu_has_avx512vnni() ? &kernels_avx512vnni : &kernels_avx512;
+    case CPU_TIER_AVXVNNI: return &kernels_avxvnni;
+    case CPU_TIER_AVX512: return &kernels_avx512;
+    case CPU_TIER_AVX512VNNI: return &kernels_avx512vnni;
 #elif defined(__aarch64__)
     case CPU_TIER_NEON: return &kernels_neon;
+    case CPU_TIER_NEON_DOTPROD: return &kernels_neon_dotprod;
+    case CPU_TIER_NEON_I8MM: return &kernels_neon_i8mm;
 #endif
     default: return NULL;
     }

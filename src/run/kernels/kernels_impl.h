@@ -179,15 +179,21 @@ ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t 
     }
 }
 
+#ifdef TILE_HEADER /* a tier's own way: dot_tile_of, for tiles of its choice */
+#include TILE_HEADER
+#else
+#define dot_tile_of dot_tile
+#endif
+
 ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
     for (; panels >= TILE_PANELS; panels -= TILE_PANELS) {
-        dot_tile(o, out, out_stride, rows, TILE_PANELS, side);
+        dot_tile_of(o, out, out_stride, rows, TILE_PANELS, side);
         o.panels += TILE_PANELS * o.panel_bytes;
         out += TILE_COLUMNS;
     }
 #if TILE_PANELS > 2
     if (panels >= 2) { /* a head of 32 */
-        dot_tile(o, out, out_stride, rows, 2, side);
+        dot_tile_of(o, out, out_stride, rows, 2, side);
         o.panels += 2 * o.panel_bytes;
         out += 2 * INT8_PANEL;
         panels -= 2;
@@ -195,7 +201,7 @@ ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t 
 #endif
 #if TILE_PANELS > 1
     for (; panels > 0; panels--) {
-        dot_tile(o, out, out_stride, rows, 1, side);
+        dot_tile_of(o, out, out_stride, rows, 1, side);
         o.panels += o.panel_bytes;
         out += INT8_PANEL;
     }
@@ -206,10 +212,12 @@ ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t 
 #define DOT_CASE(n, side) case n: dot_rows(o, out, out_stride, n, panels, side); break;
 #if TILE_ROWS == 8
 #define DOT_CASES_4_7(side) DOT_CASE(4, side) DOT_CASE(5, side) DOT_CASE(6, side) DOT_CASE(7, side)
+#elif TILE_ROWS == 6
+#define DOT_CASES_4_7(side) DOT_CASE(4, side) DOT_CASE(5, side)
 #elif TILE_ROWS == 4
 #define DOT_CASES_4_7(side)
 #else
-#error "TILE_ROWS is 4 or 8."
+#error "TILE_ROWS is 4, 6 or 8."
 #endif
 #define DEFINE_DOT(name, side)                                                                      \
     static void name(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels) {     \
@@ -253,7 +261,7 @@ static int32_t sum_codes(const int8_t *x, size_t n) {
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
-#define STRIP_ROWS ((size_t)16)  /* rows whose sums are finished together; a multiple of every TILE_ROWS */
+#define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : 16)) /* whose sums are finished together; whole tiles */
 
 /* What becomes of y = (float)(dot - correction) * scale + bias, while it is in a register. */
 typedef enum finish { FINISH_FLOATS, FINISH_ADD, FINISH_CODES, FINISH_GELU_CODES } finish;

@@ -12,10 +12,13 @@
 extern const kernels kernels_scalar; /* ref.c */
 #if defined(__x86_64__)
 extern const kernels kernels_avx2;
-extern const kernels kernels_avx512;     /* of the AVX512 tier, where the machine has no VNNI */
-extern const kernels kernels_avx512vnni; /* of the AVX512 tier, where it has */
+extern const kernels kernels_avxvnni;
+extern const kernels kernels_avx512;
+extern const kernels kernels_avx512vnni;
 #elif defined(__aarch64__)
 extern const kernels kernels_neon;
+extern const kernels kernels_neon_dotprod;
+extern const kernels kernels_neon_i8mm;
 #endif
 
 #endif
