@@ -59,9 +59,10 @@ LDLIBS_ALL := $(LDLIBS) -lm -lpthread
 # --- The library --------------------------------------------------------------------------------------------------------------
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 SRC := $(call find,src,*.c)
-X86_ONLY := $(filter %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c,$(SRC))
+X86_ONLY := $(filter %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_amx.c,$(SRC))
 ARM_ONLY := $(filter %_neon.c %_neon_dotprod.c %_neon_i8mm.c,$(SRC))
-SRC := $(filter-out $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(SRC))
+# GCC for Windows cannot assemble its own AMX intrinsics, and the tier is for Linux alone.
+SRC := $(filter-out $(if $(WINDOWS),%_amx.c) $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(SRC))
 OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
 CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))
 
@@ -71,6 +72,7 @@ ISA_avx2 := $(WIDE_SPILLS) -mavx2 -mfma
 ISA_avxvnni := $(ISA_avx2) -mavxvnni
 ISA_avx512 := $(WIDE_SPILLS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
+ISA_amx := $(ISA_avx512vnni) -mamx-tile -mamx-int8
 ISA_dotprod := -march=armv8.2-a+dotprod
 ISA_i8mm := -march=armv8.2-a+dotprod+i8mm
 isa_flags = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
@@ -110,7 +112,8 @@ $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
 # The kernels that these test and no tier of the library has (see there).
 ifeq ($(ARCH),x86_64)
-$(BUILD)/tests/test_kernels$(EXE) $(BUILD)/tests/test_engine$(EXE): $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o
+$(foreach t,kernels fused engine engine_threads,$(BUILD)/tests/test_$t$(EXE)): \
+    $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
 endif
 # A fuzz target outside libFuzzer: replays the files it is given.
 $(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a

@@ -51,8 +51,8 @@ static void print_help(void) {
           "Environment:\n"
           "  MINNOW_MODEL   the model to use when --model is not given\n"
           "  MINNOW_ISA     the instructions to use: scalar; avx2, avxvnni, avx512,\n"
-          "                 avx512vnni; neon, neon-dotprod, neon-i8mm. All give the same\n"
-          "                 results (default: the fastest; see 'minnow version')\n"
+          "                 avx512vnni, amx; neon, neon-dotprod, neon-i8mm. All give the\n"
+          "                 same results (default: the fastest; see 'minnow version')\n"
           "\n"
           "Exit codes:\n"
           "  0  done                     4  an input is malformed\n"
@@ -94,7 +94,7 @@ static int force_tier(void) {
     if (tier >= 0 && cpu_force_tier((cpu_tier)tier)) return CLI_OK;
     if (tier < 0)
         error_set(&error, MINNOW_ERROR_ARGUMENT,
-                  "MINNOW_ISA: '%.100s' is not scalar, avx2, avxvnni, avx512, avx512vnni, neon, neon-dotprod or "
+                  "MINNOW_ISA: '%.100s' is not scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, neon-dotprod or "
                   "neon-i8mm", name);
     else error_set(&error, MINNOW_ERROR_ARGUMENT, "MINNOW_ISA: this machine does not have %s", name);
     return cli_error(&error);

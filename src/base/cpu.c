@@ -10,6 +10,9 @@
 #include <sched.h>
 #include <unistd.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -24,14 +27,24 @@ static unsigned saved_states(void) {
     return low;
 }
 
+/* Linux saves tiles only for a process that asks: ARCH_REQ_XCOMP_PERM, the state's number in XCR0. */
+static int allow_tiles(void) {
+#if defined(__linux__)
+    return (saved_states() & 0x60000) == 0x60000 && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+    return 0;
+#endif
+}
+
 static int find_tier(cpu_tier tier) {
     const unsigned osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12, f16c = 1u << 29;
     const unsigned avx2 = 1u << 5, avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30, avx512vl = 1u << 31;
     const unsigned avx512vnni = 1u << 11, avxvnni = 1u << 4; /* of leaf 7's ECX; of its subleaf 1's EAX */
+    const unsigned amx_tile = 1u << 24, amx_int8 = 1u << 25, amx = amx_tile | amx_int8; /* of leaf 7's EDX */
     const unsigned base = osxsave | avx | fma | f16c, wide = avx512f | avx512dq | avx512bw | avx512vl;
-    unsigned a, b, c, d, last_subleaf, b7, c7;
+    unsigned a, b, c, d, last_subleaf, b7, c7, d7;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & base) != base) return 0;
-    if (!__get_cpuid_count(7, 0, &last_subleaf, &b7, &c7, &d) || !(b7 & avx2)) return 0;
+    if (!__get_cpuid_count(7, 0, &last_subleaf, &b7, &c7, &d7) || !(b7 & avx2)) return 0;
     switch (tier) {
     case CPU_TIER_AVX2: return (saved_states() & 0x6) == 0x6;
     case CPU_TIER_AVXVNNI:
@@ -39,6 +52,7 @@ static int find_tier(cpu_tier tier) {
         return (a & avxvnni) != 0 && (saved_states() & 0x6) == 0x6;
     case CPU_TIER_AVX512: return (b7 & wide) == wide && (saved_states() & 0xe6) == 0xe6;
     case CPU_TIER_AVX512VNNI: return find_tier(CPU_TIER_AVX512) && (c7 & avx512vnni) != 0;
+    case CPU_TIER_AMX: return find_tier(CPU_TIER_AVX512VNNI) && (d7 & amx) == amx && allow_tiles();
     default: return 0;
     }
 }
@@ -98,7 +112,7 @@ cpu_tier cpu_best_tier(void) {
     int tier;
     if (forced_tier >= 0) return (cpu_tier)forced_tier;
     for (tier = CPU_TIER_COUNT - 1; tier > CPU_TIER_SCALAR; tier--)
-        if (cpu_has_tier((cpu_tier)tier)) break;
+        if (tier != CPU_TIER_AMX && cpu_has_tier((cpu_tier)tier)) break;
     return (cpu_tier)tier;
 }
 
@@ -117,6 +131,7 @@ static const struct {
     [CPU_TIER_AVXVNNI] = {"avxvnni", CPU_TIER_AVX2},
     [CPU_TIER_AVX512] = {"avx512", CPU_TIER_AVX512},
     [CPU_TIER_AVX512VNNI] = {"avx512vnni", CPU_TIER_AVX512},
+    [CPU_TIER_AMX] = {"amx", CPU_TIER_AVX512},
     [CPU_TIER_NEON] = {"neon", CPU_TIER_NEON},
     [CPU_TIER_NEON_DOTPROD] = {"neon-dotprod", CPU_TIER_NEON},
     [CPU_TIER_NEON_I8MM] = {"neon-i8mm", CPU_TIER_NEON},

@@ -10,6 +10,7 @@ typedef enum cpu_tier {
     CPU_TIER_AVXVNNI,      /* AVX2's, and byte products of 256 bits (AVX-VNNI) */
     CPU_TIER_AVX512,       /* x86-64: AVX-512 F, BW, DQ, VL */
     CPU_TIER_AVX512VNNI,   /* AVX512's, and byte products (AVX512-VNNI) */
+    CPU_TIER_AMX,          /* AVX512VNNI's, and tiles (AMX-INT8), where Linux gives leave */
     CPU_TIER_NEON,         /* AArch64 */
     CPU_TIER_NEON_DOTPROD, /* NEON's, and byte products (Armv8.2 and FEAT_DotProd: sdot) */
     CPU_TIER_NEON_I8MM,    /* NEON_DOTPROD's, and byte products of 2 x 8 by 8 x 2 (FEAT_I8MM: smmla) */
@@ -20,14 +21,15 @@ typedef enum cpu_tier {
  * there. */
 int cpu_has_tier(cpu_tier tier);
 /* The tier that has the same instructions but for products of bytes, which none but the integer kernels gain by: AVX2
- * for AVXVNNI, AVX512 for AVX512VNNI, NEON for NEON_*, else the tier itself. Where a tier is, its base is too. */
+ * for AVXVNNI, AVX512 for AVX512VNNI and AMX, NEON for NEON_*, else the tier itself. Where a tier is, its base is
+ * too. */
 cpu_tier cpu_base_tier(cpu_tier tier);
-/* The fastest tier there is, or the one that cpu_force_tier set. */
+/* The fastest tier there is, or the one that cpu_force_tier set. Never AMX of itself: see kernels_amx.c. */
 cpu_tier cpu_best_tier(void);
 /* For tests and `MINNOW_ISA` in the CLI. Returns 0 if the tier is not there. Not thread-safe: call it first. */
 int cpu_force_tier(cpu_tier tier);
-/* "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neon-dotprod", "neon-i8mm"; and back (-1 if
- * unknown). */
+/* "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neon-dotprod", "neon-i8mm"; and back
+ * (-1 if unknown). */
 const char *cpu_tier_name(cpu_tier tier);
 int cpu_tier_from_name(const char *name);
 /* Processors this process may use, at least 1. */

@@ -311,6 +311,7 @@ static void tiers_have_names(void **state) {
     }
     assert_int_equal(cpu_base_tier(CPU_TIER_AVXVNNI), CPU_TIER_AVX2);
     assert_int_equal(cpu_base_tier(CPU_TIER_AVX512VNNI), CPU_TIER_AVX512);
+    assert_int_equal(cpu_base_tier(CPU_TIER_AMX), CPU_TIER_AVX512);
     assert_int_equal(cpu_base_tier(CPU_TIER_NEON_I8MM), CPU_TIER_NEON);
     assert_false(cpu_has_tier(CPU_TIER_COUNT));
     assert_int_equal(cpu_tier_from_name("mmx"), -1);

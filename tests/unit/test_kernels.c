@@ -156,6 +156,8 @@ static void test_linear_edges(void **state) {
                     check_linear(rows, columns[i], inputs[j], FILL_RANDOM, FILL_RANDOM);
     for (rows = 45; rows <= 55; rows++) check_linear(rows, 33, 36, FILL_RANDOM, FILL_RANDOM);
     check_linear(97, 130, 64, FILL_RANDOM, FILL_RANDOM);
+    for (rows = 15; rows <= 66; rows += 3)
+        for (i = 0; i < 5; i++) check_linear(rows, columns[i * 3 + 2], 128, FILL_RANDOM, FILL_RANDOM);
 }
 
 static void test_linear_extremes(void **state) {
@@ -165,6 +167,7 @@ static void test_linear_extremes(void **state) {
         for (w = 0; w < FILLS; w++) {
             check_linear(7, 35, 64, (fill)x, (fill)w);
             check_linear(13, 80, 1536, (fill)x, (fill)w);
+            check_linear(50, 35, 192, (fill)x, (fill)w); /* whole tiles of AMX */
         }
     check_linear(1, 17, 16384, FILL_SMALLEST, FILL_SMALLEST); /* sums of 2^27: beyond what a float holds exactly */
     check_linear(2, 17, 65536, FILL_MIXED, FILL_MIXED);

@@ -14,6 +14,9 @@ const kernels *kernels_for_tier(int tier) {
     case CPU_TIER_AVXVNNI: return &kernels_avxvnni;
     case CPU_TIER_AVX512: return &kernels_avx512;
     case CPU_TIER_AVX512VNNI: return &kernels_avx512vnni;
+#if defined(__linux__)
+    case CPU_TIER_AMX: return &kernels_amx;
+#endif
 #elif defined(__aarch64__)
     case CPU_TIER_NEON: return &kernels_neon;
     case CPU_TIER_NEON_DOTPROD: return &kernels_neon_dotprod;

@@ -6,6 +6,8 @@
 
 #include "run/kernels/verbs_avx512.h"
 
+#define TILE_ROWS 8 /* 24 accumulators, 3 vectors of weights and 1 of codes in 32 registers */
+#define TILE_PANELS 3
 #define TIER(name) name##_avx512vnni
 #define TIER_NAME "avx512vnni"
 

@@ -260,8 +260,10 @@ static int32_t sum_codes(const int8_t *x, size_t n) {
 }
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
-#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
+#ifndef STRIP_ROWS
 #define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : 16)) /* whose sums are finished together; whole tiles */
+#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
+#endif
 
 /* What becomes of y = (float)(dot - correction) * scale + bias, while it is in a register. */
 typedef enum finish { FINISH_FLOATS, FINISH_ADD, FINISH_CODES, FINISH_GELU_CODES } finish;
@@ -361,17 +363,29 @@ static void linear_finish(const int32_t *sums, const int32_t *minus, size_t row,
     }
 }
 
+/* sums[r][c] of a strip of rows and 1 to TILE_PANELS panels, rows TILE_COLUMNS apart */
+static void strip_dots(operands o, size_t rows, size_t panels, int32_t *sums) {
+    size_t r;
+    for (r = 0; r < rows; r += TILE_ROWS, o.x += TILE_ROWS * o.stride)
+        dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, panels);
+}
+
+#ifdef STRIP_HEADER /* a tier's own way: strip_dots_of, for strips of its choice; and what it wants around a product */
+#include STRIP_HEADER
+#else
+#define strip_dots_of strip_dots
+#define products_begin() ((void)0)
+#define products_end() ((void)0)
+#endif
+
 /* Columns `first` on of rows `row` on: the sums of a strip of tiles lie in the nearest cache, so that constants and
  * columns' factors are loaded once a strip. */
 static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size_t rows, size_t first,
                          const int8_matrix *w, const linear_out *out, int32_t *sums) {
     const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
     const uint8_t *panels = w->panels + first * w->k;
-    operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k, panels + columns * w->k};
-    size_t r;
-    for (r = 0; r < rows; r += TILE_ROWS, o.x += TILE_ROWS * w->k)
-        dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS,
-                      int8_panels(columns));
+    const operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k, panels + columns * w->k};
+    strip_dots_of(o, rows, int8_panels(columns), sums);
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }
 
@@ -385,6 +399,7 @@ static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, con
 }
 
 static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
+    products_begin();
     for (; rows > 0; x += LINEAR_ROWS * w->k) {
         const size_t n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
         linear_block(x, n, w, &out);
@@ -392,6 +407,7 @@ static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, li
         if (out.y != NULL) out.y += n * out.stride;
         if (out.codes != NULL) out.codes += n * out.stride;
     }
+    products_end();
 }
 
 static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {

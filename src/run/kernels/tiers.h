@@ -15,6 +15,9 @@ extern const kernels kernels_avx2;
 extern const kernels kernels_avxvnni;
 extern const kernels kernels_avx512;
 extern const kernels kernels_avx512vnni;
+#if defined(__linux__)
+extern const kernels kernels_amx; /* other systems' leave to use it is not known here */
+#endif
 #elif defined(__aarch64__)
 extern const kernels kernels_neon;
 extern const kernels kernels_neon_dotprod;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Vectors of 16 lanes and their verbs, for the AVX-512 files of this folder; vi_dot is theirs. */
+ * Vectors of 16 lanes and their verbs, for the AVX-512 files of this folder; vi_dot and the tile are theirs. */
 #include <immintrin.h>
 
 #include "run/kernels/interleave_x86.h"
 
 #define VF_LANES 16
-#define TILE_ROWS 8 /* 24 accumulators, 3 vectors of weights and 1 of codes in 32 registers */
-#define TILE_PANELS 3
 
 typedef __m512 vf;
 typedef __m512i vi;

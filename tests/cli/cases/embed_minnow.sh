@@ -10,7 +10,7 @@ minnow embed --model folder < texts | cmp - expected && minnow embed --model by-
 # FP32 is what a folder means if it is there.
 mv tiny/model.minnow . && minnow embed --model tiny < texts > fp32
 cp model.minnow tiny && minnow embed --model tiny < texts | cmp - fp32 && echo same
-for tier in scalar avx2 avxvnni avx512 avx512vnni neon neon-dotprod neon-i8mm; do
+for tier in scalar avx2 avxvnni avx512 avx512vnni amx neon neon-dotprod neon-i8mm; do
     MINNOW_ISA=$tier minnow version > /dev/null 2>&1 || continue
     for threads in 1 3; do MINNOW_ISA=$tier minnow embed --model model.minnow --threads $threads < texts | cmp - expected; done
     MINNOW_ISA=$tier minnow embed --model model.minnow "hello world" | cmp - <(head -n 1 expected)
