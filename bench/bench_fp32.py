@@ -15,29 +15,7 @@ import subprocess
 import sys
 import time
 
-import numpy
-import onnxruntime
-
-
-def session_of(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def feeds_of(session, tokens):
-    feeds = {}
-    for each in session.get_inputs():
-        if "mask" in each.name:
-            row = [1] * tokens
-        elif "input_ids" in each.name:
-            row = [(i * 7919 + 11) % 1000 + 999 for i in range(tokens)]
-        else:
-            row = [0] * tokens
-        feeds[each.name] = numpy.array([row], numpy.int64)
-    return feeds
+from peers import feeds_of, onnxruntime_session
 
 
 def time_onnxruntime(session, feeds, runs):
@@ -65,12 +43,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tokens", default="8,16,32,64,128,256")
     arguments = parser.parse_args()
-    session = session_of(arguments.model)
+    session = onnxruntime_session(arguments.model)
+    names = [each.name for each in session.get_inputs()]
     command = [arguments.program, arguments.model]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     print(f"{'tokens':>8} {'minnow ms':>11} {'onnxruntime ms':>15} {'ratio':>7}", file=sys.stderr)
     for tokens in [int(x) for x in arguments.tokens.split(",")]:
-        feeds = feeds_of(session, tokens)
+        feeds = feeds_of(names, [tokens])
         runs = max(3, min(20, 1000 // tokens))
         time_minnow(process, tokens, 3)
         time_onnxruntime(session, feeds, 3)

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # Minnow - SPDX-License-Identifier: Apache-2.0
-"""onnxruntime's own INT8, for bench/quantization_table.py, which starts this as a process of its own to see its memory.
+"""The peers' own INT8, for bench/bench_native.py and bench/quantization_table.py, which starts this as a process of its
+own to see its memory.
 
 usage: quantization_peers.py quantize HOW MODEL.onnx TOKENIZER.json TEXTS.txt SAMPLES TOKENS OUT.onnx
        quantization_peers.py encode MODEL.onnx TOKENIZER.json TEXTS.jsonl MAX_TOKENS OUT_FOLDER
 
 HOW: minmax, entropy, percentile (quantize_static: QDQ, weights per channel, MatMul only, u8 activations) or dynamic
-(quantize_dynamic). Its calibrators need texts of one length: they are padded or cut to TOKENS, the mask says which are
-real. TEXTS.jsonl is what `minnow eval --texts` prints; OUT_FOLDER gets TASK.npy, float32, mean-pooled and normalized, and
-tokens.json, lengths by task.
-Needs numpy, onnx, onnxruntime, tokenizers.
+(quantize_dynamic), all onnxruntime's; or nncf, OpenVINO's for transformers, OUT.xml with a .bin beside it.
+onnxruntime's calibrators need texts of one length: they are padded or cut to TOKENS, the mask says which are real; nncf
+cuts only. TEXTS.jsonl is what `minnow eval --texts` prints; OUT_FOLDER gets TASK.npy, float32, mean-pooled and
+normalized, and tokens.json, lengths by task.
+Needs numpy, onnx, onnxruntime, tokenizers; nncf and openvino for nncf.
 """
 import json
 import logging
@@ -58,7 +60,21 @@ def calibration_rows(path, tokenizer, samples):
     return [each.ids for each in tokenizer.encode_batch(texts)]
 
 
+def quantize_nncf(model, rows, out):
+    import nncf
+    import openvino
+
+    read = openvino.Core().read_model(model)
+    names = [each.get_any_name() for each in read.inputs]
+    dataset = nncf.Dataset([feeds_of(names, [row], len(row)) for row in rows])
+    openvino.save_model(nncf.quantize(read, dataset, subset_size=len(rows), model_type=nncf.ModelType.TRANSFORMER), out,
+                        compress_to_fp16=False)
+
+
 def quantize(how, model, tokenizer_path, texts, samples, tokens, out):
+    if how == "nncf":
+        quantize_nncf(model, calibration_rows(texts, tokenizer_of(tokenizer_path, tokens), samples), out)
+        return
     from onnxruntime import quantization
 
     if how == "dynamic":

@@ -9,6 +9,7 @@ endif
 BENCH_MODEL ?= models/all-MiniLM-L6-v2
 BENCH_ONNX ?= $(BUILD)/bench/model.onnx
 BENCH_TOKENIZER ?= $(BENCH_MODEL)/tokenizer.json
+BENCH_MINNOW ?= $(BUILD)/bench/model.minnow
 
 $(BUILD)/bench-peers/ready: bench/requirements.txt
 	python3 -m venv $(@D)
@@ -20,15 +21,23 @@ $(BUILD)/bench/%$(EXE): $(BUILD)/obj/bench/%.o $(BUILD)/libminnow.a
 $(BUILD)/bench/model.onnx: $(BUILD)/minnow$(EXE) $(wildcard $(BENCH_MODEL)/model.safetensors)
 	@mkdir -p $(@D)
 	$< export $(BENCH_MODEL) -o $@
+$(BUILD)/bench/model.minnow: $(BUILD)/minnow$(EXE) $(BENCH_ONNX)
+	$< quantize --model $(BENCH_ONNX) --tokenizer $(BENCH_TOKENIZER) -o $@
 
-.PHONY: bench bench-math bench-fp32 bench-tokenizer quantization-table
-bench: bench-fp32 bench-tokenizer bench-math ## all benchmarks below (needs the model: make model)
+.PHONY: bench bench-math bench-fp32 bench-native bench-tokenizer quantization-table
+bench: bench-fp32 bench-native bench-tokenizer bench-math ## all benchmarks below (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
 	@mkdir -p bench/results
 	@$(RUNNER) $< $(TIER) | tee bench/results/math.jsonl
 bench-fp32: $(BUILD)/bench/bench_fp32$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## FP32 encoder against onnxruntime (BENCH_MODEL=DIR)
 	@mkdir -p bench/results
 	@$(BENCH_PYTHON) bench/bench_fp32.py $< $(BENCH_ONNX) | tee bench/results/fp32.jsonl
+# TIERS=avx2,scalar measures these tiers too; BENCH_MINNOW=FILE another model than is quantized here.
+bench-native: $(BUILD)/bench/bench_int8$(EXE) $(BENCH_MINNOW) $(BENCH_ONNX) $(BENCH_PEERS) ## INT8 engine against onnxruntime and OpenVINO
+	@mkdir -p bench/results
+	@$(BENCH_PYTHON) bench/bench_native.py --program $< --minnow $(BENCH_MINNOW) --model $(BENCH_ONNX) \
+	    --tokenizer $(BENCH_TOKENIZER) --texts data/calibration.txt --work $(BUILD)/bench/native \
+	    --results bench/results/native.json $(if $(TIERS),--tiers $(TIERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 bench-tokenizer: $(BUILD)/bench/bench_tokenizer$(EXE) $(BENCH_PEERS) ## tokenizer against Hugging Face's (BENCH_TOKENIZER=FILE)
 	@mkdir -p bench/results
 	@$(BENCH_PYTHON) bench/bench_tokenizer.py --program $< --tokenizer $(BENCH_TOKENIZER) | tee bench/results/tokenizer.jsonl
