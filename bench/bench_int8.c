@@ -4,8 +4,8 @@
  * bench_int8 MODEL.minnow THREADS [TIER] first prints the milliseconds that opening took, until a text can be encoded.
  * Then each line "RUNS BATCH_TOKENS N LENGTH..." on stdin, N texts of these lengths, is answered by the milliseconds of
  * each run, one line. Texts come as token ids (bench/peers.py has the same) and leave as pooled vectors. They lie end
- * to end in batches of at most BATCH_TOKENS tokens, a longer text alone in one; batches are dealt to threads in turns. A
- * text is encoded on one thread. */
+ * to end in batches of at most BATCH_TOKENS tokens, a longer text alone in one; batches are dealt to threads in turns.
+ * A text is encoded on one thread. */
 #include <stdio.h>
 #include <stdlib.h>
 
