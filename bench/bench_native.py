@@ -215,7 +215,7 @@ def table(rows, threads):
 def markdown(result, stream):
     rows = result["rows"]
     about = "{processor}, {processors} processors, load {load} before, {load_after} after"
-    lines = [about.format(**result["machine"]) + "; " + ", ".join(f"{k} {v}" for k, v in result["versions"].items()), ""]
+    lines = [about.format(**result["machine"]), ", ".join(f"{k} {v}" for k, v in result["versions"].items()), ""]
     for threads in sorted({each["threads"] for each in rows}):
         lines += table(rows, threads) + [""]
     lines += [f"Stream of {len(stream)} texts, {sum(stream)} tokens, {statistics.mean(stream):.1f} a text:", "",

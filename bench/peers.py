@@ -4,11 +4,11 @@
 
 usage: peers.py ENGINE MODEL THREADS STREAMS
 
-ENGINE: onnxruntime or openvino. Prints the milliseconds that loading MODEL took (the import of the engine's library not
-counted); then each line "RUNS BATCH_TOKENS N LENGTH..." on stdin, N texts of these lengths as token ids, is answered by
-the milliseconds of each run, one line: bench_int8.c keeps to the same terms. Texts are sorted by length and padded to
-the longest of their batch, which has at most BATCH_TOKENS tokens with its padding. STREAMS batches run at a time, each on
-THREADS / STREAMS threads. The arrays are made before the clock starts.
+ENGINE: onnxruntime or openvino. Prints the milliseconds that loading MODEL took (the import of the engine's library
+not counted); then each line "RUNS BATCH_TOKENS N LENGTH..." on stdin, N texts of these lengths as token ids, is
+answered by the milliseconds of each run, one line: bench_int8.c keeps to the same terms. Texts are sorted by length
+and padded to the longest of their batch, which has at most BATCH_TOKENS tokens with its padding. STREAMS batches run
+at a time, each on THREADS / STREAMS threads. The arrays are made before the clock starts.
 Needs numpy and the engine.
 """
 import sys
