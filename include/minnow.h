@@ -113,6 +113,10 @@ typedef struct minnow_model_options {
 MINNOW_API minnow_status minnow_model_open(minnow_model **out, const char *path, minnow_error *error);
 MINNOW_API minnow_status minnow_model_open_with(minnow_model **out, const char *path,
                                                 const minnow_model_options *options, minnow_error *error);
+/* The same from memory that has a .minnow file: `data`, aligned to 64 bytes, is borrowed until the model is closed.
+ * `options` may be NULL. */
+MINNOW_API minnow_status minnow_model_open_memory(minnow_model **out, const void *data, size_t bytes,
+                                                  const minnow_model_options *options, minnow_error *error);
 MINNOW_API void minnow_model_close(minnow_model **model);
 
 /* Numbers of one vector: 384 for all-MiniLM-L6-v2. */
@@ -124,22 +128,50 @@ MINNOW_API size_t minnow_model_max_tokens(const minnow_model *model);
 
 typedef struct minnow_context minnow_context;
 
+/* Where a context's memory comes from. allocate: `alignment` is a power of two; NULL if it cannot. release gets what
+ * allocate gave and the same bytes. */
+typedef struct minnow_allocator {
+    void *(*allocate)(void *user, size_t bytes, size_t alignment);
+    void (*release)(void *user, void *memory, size_t bytes);
+    void *user;
+} minnow_allocator;
+
 /* Zeroed means defaults. Set `size` to sizeof(minnow_context_options). */
 typedef struct minnow_context_options {
     size_t size;
-    size_t n_threads;       /* 0: one thread for each processor. They share each text's work, and the bytes are the
-                             * same whatever this says; many short texts gain more by a context a thread, each with
-                             * n_threads = 1 */
+    size_t n_threads;       /* 0: one thread for each processor, 16 at most. They share a text's rows, or a batch's texts;
+                             * the bytes are the same whatever this says */
     size_t max_tokens;      /* 0: the model's; larger than the model's positions: an error */
     minnow_pooling pooling; /* 0: the model's */
     int no_normalize;       /* 1: leave vectors at their length; 0: scale them to 1, whatever the model */
+    /* The rest is for .minnow models; with others it is MINNOW_ERROR_UNSUPPORTED. */
+    const char *isa;        /* NULL: the fastest; else a name that minnow_isa gives. The bytes are the same */
+    size_t batch_tokens;    /* tokens that minnow_encode_batch lays end to end for each thread; 0: 256, or max_tokens if
+                             * that is more, which is also the least there can be */
+    void *memory;           /* the context's memory, at least minnow_context_bytes, aligned to 64 bytes; it stays the
+                             * caller's and must outlive the context. NULL: allocated */
+    size_t memory_bytes;
+    const minnow_allocator *allocator; /* asked once if memory is NULL; copied. NULL: the C library's */
 } minnow_context_options;
 
 /* Creates the working memory for encoding with `model`. `options` may be NULL. For a .minnow model this is all the
- * memory of the network, sized for max_tokens: encoding allocates token ids at most. */
+ * memory there is, sized for max_tokens and batch_tokens, the handle included: encoding allocates nothing. (Threads
+ * beyond the caller's come from the operating system, here and not later.) */
 MINNOW_API minnow_status minnow_context_create(minnow_context **out, const minnow_model *model,
                                                const minnow_context_options *options, minnow_error *error);
 MINNOW_API void minnow_context_close(minnow_context **context);
+
+/* Bytes of memory that a context with these options takes, of a .minnow model; `memory` and `allocator` are not
+ * looked at. `options` may be NULL. */
+MINNOW_API minnow_status minnow_context_bytes(const minnow_model *model, const minnow_context_options *options,
+                                              size_t *bytes, minnow_error *error);
+/* The instruction set that the context runs on, as minnow_isa names it: static storage; NULL if the model is no
+ * .minnow. */
+MINNOW_API const char *minnow_context_isa(const minnow_context *context);
+
+/* Instruction sets of this machine for .minnow models, the best first: index 0, 1, ... until NULL. "scalar" is always
+ * the last. x86-64: amx, avx512vnni, avx512, avxvnni, avx2; AArch64: neon-i8mm, neon-dotprod, neon. Static storage. */
+MINNOW_API const char *minnow_isa(size_t index);
 
 /* What became of a text. */
 typedef struct minnow_encoding {
@@ -148,7 +180,11 @@ typedef struct minnow_encoding {
 } minnow_encoding;
 
 /* Encodes one text into `vector`, float32 [dimensions]; `capacity` is its length in floats. The same text gives the
- * same bytes on every machine and with any number of threads. `encoding` may be NULL. */
+ * same bytes on every machine and with any number of threads, whatever floating-point modes (rounding, denormals) the
+ * calling thread has set: they are put aside and restored. `encoding` may be NULL.
+ *
+ * This and the other encoding functions take the context for themselves: called while another thread is inside one of
+ * them, they return MINNOW_ERROR_ARGUMENT and do nothing. */
 MINNOW_API minnow_status minnow_encode(minnow_context *context, const char *text, size_t text_bytes, float *vector,
                                        size_t capacity, minnow_encoding *encoding, minnow_error *error);
 
@@ -157,6 +193,32 @@ MINNOW_API minnow_status minnow_encode(minnow_context *context, const char *text
 MINNOW_API minnow_status minnow_encode_tokens(minnow_context *context, const char *text, size_t text_bytes,
                                               float *vectors, size_t capacity, minnow_encoding *encoding,
                                               minnow_error *error);
+
+/* A text: UTF-8, not terminated (or bytes is MINNOW_STRLEN). */
+typedef struct minnow_text {
+    const char *data;
+    size_t bytes;
+} minnow_text;
+
+/* Called on the thread that called minnow_encode_batch, now and then and at the end: n_done texts of n_texts are
+ * encoded. Not 0: stop. It may not use the context. */
+typedef int (*minnow_progress_fn)(void *user, size_t n_done, size_t n_texts);
+
+/* Zeroed means defaults. Set `size` to sizeof(minnow_batch_options). */
+typedef struct minnow_batch_options {
+    size_t size;
+    minnow_progress_fn progress; /* NULL: none */
+    void *user;
+} minnow_batch_options;
+
+/* Encodes texts [n_texts] into `vectors`, float32 [n_texts, dimensions], in order; `capacity` is their length in floats.
+ * Texts are laid end to end, never padded, and dealt to the context's threads: each vector has the bytes that
+ * minnow_encode gives. `encodings` [n_texts], `options` and n_done may be NULL. *n_done is how many texts, from the
+ * first on, are encoded: n_texts on success, fewer after an error or MINNOW_ERROR_CANCELLED; vectors and encodings
+ * behind them are undefined then. */
+MINNOW_API minnow_status minnow_encode_batch(minnow_context *context, const minnow_text *texts, size_t n_texts,
+                                             float *vectors, size_t capacity, minnow_encoding *encodings,
+                                             const minnow_batch_options *options, size_t *n_done, minnow_error *error);
 
 /* Token ids of a text, [CLS] and [SEP] included. `max_tokens` 0 means no limit. *n_ids is the number of ids the text
  * has (after truncation) even when `capacity` is too small: MINNOW_ERROR_CAPACITY, nothing written. */
