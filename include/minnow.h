@@ -139,8 +139,8 @@ typedef struct minnow_allocator {
 /* Zeroed means defaults. Set `size` to sizeof(minnow_context_options). */
 typedef struct minnow_context_options {
     size_t size;
-    size_t n_threads;       /* 0: one thread for each processor, 16 at most. They share a text's rows, or a batch's texts;
-                             * the bytes are the same whatever this says */
+    size_t n_threads;       /* 0: one thread for each processor, 16 at most. They share a text's rows, or a batch's
+                             * texts; the bytes are the same whatever this says */
     size_t max_tokens;      /* 0: the model's; larger than the model's positions: an error */
     minnow_pooling pooling; /* 0: the model's */
     int no_normalize;       /* 1: leave vectors at their length; 0: scale them to 1, whatever the model */
@@ -211,8 +211,8 @@ typedef struct minnow_batch_options {
     void *user;
 } minnow_batch_options;
 
-/* Encodes texts [n_texts] into `vectors`, float32 [n_texts, dimensions], in order; `capacity` is their length in floats.
- * Texts are laid end to end, never padded, and dealt to the context's threads: each vector has the bytes that
+/* Encodes texts [n_texts] into `vectors`, float32 [n_texts, dimensions], in order; `capacity` is their length in
+ * floats. Texts are laid end to end, never padded, and dealt to the context's threads: each vector has the bytes that
  * minnow_encode gives. `encodings` [n_texts], `options` and n_done may be NULL. *n_done is how many texts, from the
  * first on, are encoded: n_texts on success, fewer after an error or MINNOW_ERROR_CANCELLED; vectors and encodings
  * behind them are undefined then. */
