@@ -54,13 +54,16 @@ check "embed: the two libraries agree" test \
     "$("$root/embed-static" "$model" "a first text" "a second text")"
 search() { printf 'one line\nanother line\na third\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/search" "$model" "a query" | grep -c line; }
 check "search runs" search
-# An INT8 model, made by the installed program with the installed texts, by the example that uses all processors.
+# An INT8 model, made by the installed program with the installed texts.
 check "the installed program quantizes" "$installed/bin/minnow" quantize --model "$model" --method minmax -o "$root/model.minnow"
-check "C, threads" $cc -std=c11 $flags examples/c/parallel.c $(pkg-config --cflags --libs minnow) -lpthread -o "$root/parallel"
-parallel() { printf 'a first text\na second text\nanother\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/parallel" "$@"; }
-check "parallel runs" parallel "$root/model.minnow" 3
-check "parallel: threads do not matter" test "$(parallel "$root/model.minnow" 1)" = "$(parallel "$root/model.minnow" 3)"
-check "parallel: FP32 as well" parallel "$model" 2
+for example in batch fixed_memory; do
+    check "C, $example" $cc -std=c11 $flags examples/c/$example.c $(pkg-config --cflags --libs minnow) -o "$root/$example"
+done
+batch() { printf 'a first text\na second text\nanother\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/batch" "$@" 2> /dev/null; }
+check "batch runs" batch "$root/model.minnow"
+check "batch: threads do not matter" test "$(batch "$root/model.minnow" 1)" = "$(batch "$root/model.minnow" 3)"
+check "batch: FP32 as well" batch "$model" 2
+check "fixed_memory runs" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/fixed_memory" "$root/model.minnow" "a first text"
 check "embed runs with INT8" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/embed" "$root/model.minnow" "a first text" "a second text"
 fails_with_message() { ! "$root/embed-static" no/such/model "x" 2> "$root/message" && grep -q 'no/such/model' "$root/message"; }
 check "a missing model is a message" fails_with_message
@@ -72,7 +75,7 @@ if command -v cmake > /dev/null; then
         check "cmake builds examples/$language" cmake --build "$root/cmake-$language"
     done
     check "cmake's embed runs" "$root/cmake-c/embed" "$model" "a first text" "a second text"
-    check "cmake's parallel runs" sh -c "echo text | '$root/cmake-c/parallel' '$root/model.minnow' 2"
+    check "cmake's batch runs" sh -c "echo text | '$root/cmake-c/batch' '$root/model.minnow' 2"
     check "cmake's static embed runs" "$root/cmake-c/embed_static" "$model" "a first text" "a second text"
 fi
 
