@@ -5,7 +5,7 @@
  * Then each line "RUNS BATCH_TOKENS N LENGTH..." on stdin, N texts of these lengths, is answered by the milliseconds of
  * each run, one line. Texts come as token ids (bench/peers.py has the same) and leave as pooled vectors. They lie end
  * to end in batches of at most BATCH_TOKENS tokens, a longer text alone in one; batches are dealt to threads in turns.
- * A text is encoded on one thread. */
+ * A single batch is encoded by all threads together. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@
 #define MAX_BATCH_TOKENS ((size_t)4096)
 
 typedef struct worker {
-    void *scratch;   /* engine_scratch_bytes for bench.rows tokens */
+    void *scratch;   /* engine_threads_scratch_bytes for bench.rows tokens; one thread, but the first has all */
     float *hidden;   /* [bench.rows, hidden] */
     double *sums;    /* [hidden] */
     int32_t *ids;    /* [bench.rows] */
@@ -56,7 +56,8 @@ static int reserve(bench *b, size_t rows) {
     for (i = 0; i < b->n_threads; i++) {
         worker *w = &b->workers[i];
         worker_free(w);
-        w->scratch = memory_aligned_alloc(engine_scratch_bytes(m, rows, rows < m->n_positions ? rows : m->n_positions));
+        w->scratch = memory_aligned_alloc(engine_threads_scratch_bytes(
+            m, rows, rows < m->n_positions ? rows : m->n_positions, i == 0 ? b->n_threads : 1));
         w->hidden = memory_aligned_alloc(rows * m->hidden * sizeof *w->hidden);
         w->sums = calloc(m->hidden, sizeof *w->sums);
         w->ids = calloc(rows, sizeof *w->ids);
@@ -68,7 +69,7 @@ static int reserve(bench *b, size_t rows) {
     return 1;
 }
 
-static void encode_batch(const bench *b, size_t batch, worker *w) {
+static void encode_batch(const bench *b, size_t batch, worker *w, thread_pool *pool) {
     const size_t first = b->batches[batch], n = b->batches[batch + 1] - first, hidden = b->model->hidden;
     const engine_texts texts = {w->ids, w->starts, n};
     size_t i, t;
@@ -77,7 +78,7 @@ static void encode_batch(const bench *b, size_t batch, worker *w) {
         for (t = 0; t < length; t++) w->ids[start + t] = (int32_t)((t * 7919 + 11) % 1000 + 999);
         w->starts[i + 1] = start + length;
     }
-    engine_run(b->model, b->kernels, &texts, w->scratch, w->hidden);
+    engine_run_threads(b->model, b->kernels, &texts, pool, w->scratch, w->hidden);
     for (i = 0; i < n; i++)
         pool_tokens(w->hidden + w->starts[i] * hidden, b->lengths[first + i], hidden, b->model->pooling,
                     b->model->normalize, w->sums, w->vector);
@@ -86,7 +87,7 @@ static void encode_batch(const bench *b, size_t batch, worker *w) {
 static void run_part(void *context, size_t part, size_t n_parts) {
     bench *b = context;
     size_t i;
-    for (i = part; i < b->n_batches; i += n_parts) encode_batch(b, i, &b->workers[part]);
+    for (i = part; i < b->n_batches; i += n_parts) encode_batch(b, i, &b->workers[part], NULL);
 }
 
 /* Reads N LENGTH... and splits the texts into batches. */
@@ -112,7 +113,8 @@ static int answer(bench *b, size_t n_runs) {
     size_t r;
     for (r = 0; r < n_runs; r++) {
         const double start = os_seconds();
-        thread_pool_run(b->n_batches > 1 ? b->pool : NULL, run_part, b);
+        if (b->n_batches > 1) thread_pool_run(b->pool, run_part, b);
+        else encode_batch(b, 0, &b->workers[0], b->pool);
         printf("%s%.6f", r ? " " : "", (os_seconds() - start) * 1e3);
     }
     printf("\n");
