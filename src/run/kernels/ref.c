@@ -139,7 +139,7 @@ static void attend(const int8_t *q, const int8_t *k, const int8_t *v, size_t str
     }
 }
 
-/* One head's keys and values, repacked; scores and exponentials of some queries (see kernels_impl.h). */
+/* One head's keys and values, repacked; scores and exponentials of some queries (see attention_impl.h). */
 size_t kernels_attention_scratch_bytes(size_t n_tokens, size_t head_dim) {
     size_t tokens, dims, per_token, bytes;
     if (!size_add(n_tokens, 15, &tokens) || !size_add(head_dim, 15, &dims)) return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The strip of kernels_amx.c: what strip_dots of kernels_impl.h does, in AMX's tiles. Included there, after it. */
+ * The strip of kernels_amx.c: what strip_dots of linear_impl.h does, in AMX's tiles. Included there, after it. */
 #define TILE_HEIGHT ((size_t)16)
 #define TILE_INPUTS ((size_t)64)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tile of kernels_neon_i8mm.c: what dot_tile of kernels_impl.h does, in smmla. Included there, after it.
+ * The tile of kernels_neon_i8mm.c: what dot_tile of dot_impl.h does, in smmla. Included there, after it.
  *
  *   acc[p][c] = ( row 2p  . column 2c    row 2p  . column 2c+1 )   2 x 2 int32 in one vector
  *               ( row 2p+1. column 2c    row 2p+1. column 2c+1 )   */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Attention of one text, head by head, TILE_ROWS queries at a time: scores, exponentials, the sum of values. Included by
+ * kernels_impl.h, in the verbs of a tier. In: codes of queries, keys and values. Out: codes of the context. */
+
+/* --- Attention ---------------------------------------------------------------------------------------------------- */
+/* scratch: [ keys: panels of 16 tokens over head_dim | values: panels of 16 dimensions over tokens
+ *          | scores: int32 [TILE_ROWS][padded] | exponentials: u7 [TILE_ROWS][padded] ]
+ * padded: n_tokens up to a multiple of 16. Keys are stored + 64; what that adds to a query's scores is the same for all
+ * keys and goes with the maximum. Padded tokens have exponentials 0; their values are 0 too, so that nothing unwritten
+ * is read. */
+typedef struct attention_memory {
+    uint8_t *keys, *values, *exponentials;
+    int32_t *scores;
+    size_t padded;
+} attention_memory;
+
+/* keys [n_tokens][stride] of one head -> panels [padded / 16][head_dim / 4][16][4] of key + 64 */
+static void pack_keys(const int8_t *keys, size_t stride, size_t n_tokens, size_t head_dim, attention_memory *a) {
+    const size_t panel_bytes = INT8_PANEL * head_dim;
+    size_t t, d;
+    for (t = 0; t < a->padded; t++) {
+        uint8_t *out = a->keys + t / INT8_PANEL * panel_bytes + t % INT8_PANEL * 4;
+        for (d = 0; d < head_dim; d += 4) {
+            uint32_t quad = 0;
+            if (t < n_tokens) memcpy(&quad, keys + t * stride + d, sizeof quad);
+            /* + 64 in each byte: codes are in [-64, 63], so adding to the low 7 bits and dropping the 8th is enough. */
+            quad = ((quad & 0x7f7f7f7fu) + 0x40404040u) & 0x7f7f7f7fu;
+            memcpy(out + d * INT8_PANEL, &quad, sizeof quad);
+        }
+    }
+}
+
+/* values [n_tokens][stride] of one head -> panels [head_dim / 16][padded / 4][16][4], zeros beyond both edges */
+static void pack_values(const int8_t *values, size_t stride, size_t n_tokens, size_t head_dim, attention_memory *a) {
+    const size_t panel_bytes = INT8_PANEL * a->padded;
+    size_t t, d, first;
+    for (first = 0; first < head_dim; first += INT8_PANEL) {
+        const size_t dims = head_dim - first < INT8_PANEL ? head_dim - first : INT8_PANEL;
+        uint8_t *panel = a->values + first / INT8_PANEL * panel_bytes;
+        if (dims < INT8_PANEL || n_tokens < a->padded) memset(panel, 0, panel_bytes);
+        for (t = 0; dims == INT8_PANEL && t + 4 <= n_tokens; t += 4)
+            interleave_rows(values + t * stride + first, stride, panel + t * INT8_PANEL);
+        for (; t < n_tokens; t++) {
+            const int8_t *in = values + t * stride + first;
+            uint8_t *out = panel + t / 4 * (4 * INT8_PANEL) + t % 4;
+            for (d = 0; d < dims; d++) out[d * 4] = (uint8_t)in[d];
+        }
+    }
+}
+
+/* From place 16 - n on: ones in n lanes and zeros behind; in lowest_lanes zeros in n lanes, the least int behind. */
+#define ONES -1, -1, -1, -1
+#define ZEROS 0, 0, 0, 0
+#define LOWEST INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN
+static const int32_t used_lanes[32] = {ONES, ONES, ONES, ONES, ZEROS, ZEROS, ZEROS, ZEROS};
+static const int32_t lowest_lanes[32] = {ZEROS, ZEROS, ZEROS, ZEROS, LOWEST, LOWEST, LOWEST, LOWEST};
+
+/* Lanes that are used of the vector that begins at i. */
+ALWAYS_INLINE size_t lanes_at(size_t i, size_t n) { return i >= n ? 0 : n - i < VF_LANES ? n - i : VF_LANES; }
+
+/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns
+ * their sum. */
+static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t padded, float scale, uint8_t *p) {
+    const float *dither = exp_dither + EXP_DITHER_STEP * query % EXP_DITHER_PERIOD;
+    const vf s = vf_set1(scale);
+    vi maximum = vi_set1(INT32_MIN), sum = vi_set1(0);
+    size_t i;
+    for (i = 0; i < n; i += VF_LANES) {
+        const size_t place = 16 - lanes_at(i, n);
+        const vi used = vi_and(vi_load(score + i), vi_load(used_lanes + place));
+        maximum = vi_max(maximum, vi_add(used, vi_load(lowest_lanes + place)));
+    }
+    maximum = max_everywhere(maximum);
+    for (i = 0; i < padded; i += VF_LANES) {
+        const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * s;
+        const vi used = vi_and(vi_load(used_lanes + 16 - lanes_at(i, n)), vi_set1(0xff));
+        const vi code = vi_and(exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD)), used);
+        vi_store_codes((int8_t *)p + i, code);
+        sum = vi_add(sum, code);
+    }
+    return horizontal_sum(sum);
+}
+
+/* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset),
+ * rounded. */
+static void attention_finish(const int32_t *dot, float reciprocal, const float *multiplier, const float *offset,
+                             size_t dims, int8_t *out) {
+    const vf r = vf_set1(reciprocal), low = vf_set1(-128.0f), high = vf_set1(127.0f), zero = vf_set1(0.0f);
+    size_t d;
+    for (d = 0; d < dims; d += VF_LANES) {
+        const size_t lanes = dims - d;
+        const vf c = vf_from_int(vi_load(dot + d)) * r;
+        if (lanes >= VF_LANES) {
+            const vf t = c * vf_load(multiplier + d) + vf_load(offset + d);
+            vi_store_codes(out + d, round_of(clamp_of(t, low, high)));
+        } else {
+            const vf t = c * vf_load_part(multiplier + d, lanes, zero) + vf_load_part(offset + d, lanes, zero);
+            vi_store_codes_part(out + d, lanes, round_of(clamp_of(t, low, high)));
+        }
+    }
+}
+
+/* `rows` queries of one head from the text's `query` on, `stride` apart; out: context codes, `out_stride` apart. */
+static void attend(const int8_t *queries, size_t stride, size_t query, size_t rows, size_t n_tokens, size_t head_dim,
+                   float score_scale, const float *multiplier, const float *offset, const attention_memory *a,
+                   int32_t *tile, int8_t *out, size_t out_stride) {
+    const size_t padded = a->padded, n_panels = (head_dim + INT8_PANEL - 1) / INT8_PANEL;
+    const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim, a->keys};
+    float reciprocal[TILE_ROWS];
+    size_t r, p;
+    dot_u7_panels(qk, a->scores, padded, rows, padded / INT8_PANEL);
+    for (r = 0; r < rows; r++)
+        reciprocal[r] = 1.0f / (float)exponentials(a->scores + r * padded, query + r, n_tokens, padded, score_scale,
+                                                   a->exponentials + r * padded);
+    for (p = 0; p < n_panels; p += TILE_PANELS) {
+        const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
+        const size_t dims = head_dim - first < TILE_COLUMNS ? head_dim - first : TILE_COLUMNS;
+        const operands pv = {a->exponentials, padded, a->values + first * padded, INT8_PANEL * padded,
+                             (n_tokens + 3) / 4 * 4, a->values};
+        dot_u7_rows(pv, tile, TILE_COLUMNS, rows, panels);
+        for (r = 0; r < rows; r++)
+            attention_finish(tile + r * TILE_COLUMNS, reciprocal[r], multiplier + first, offset + first, dims,
+                             out + r * out_stride + first);
+    }
+}
+
+static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, size_t n, size_t n_heads,
+                              size_t head_dim, const float *score_scale, const int8_quantizer *context, void *scratch,
+                              int8_t *out) {
+    const size_t hidden = n_heads * head_dim, stride = 3 * hidden, padded = (n_tokens + 15) / 16 * 16;
+    attention_memory a = {.padded = padded, .keys = scratch};
+    int32_t tile[TILE_ROWS * TILE_COLUMNS];
+    size_t h, t;
+    a.values = a.keys + padded * head_dim;
+    a.scores = (int32_t *)(void *)(a.values + padded * ((head_dim + 15) / 16 * 16));
+    a.exponentials = (uint8_t *)(a.scores + TILE_ROWS * padded);
+    for (h = 0; h < n_heads; h++) {
+        const size_t at = h * head_dim;
+        pack_keys(qkv + hidden + at, stride, n_tokens, head_dim, &a);
+        pack_values(qkv + 2 * hidden + at, stride, n_tokens, head_dim, &a);
+        for (t = first; t < first + n; t += TILE_ROWS) {
+            const size_t rows = first + n - t < TILE_ROWS ? first + n - t : TILE_ROWS;
+            attend(qkv + t * stride + at, stride, t, rows, n_tokens, head_dim, score_scale[h], context->multiplier + at,
+                   context->offset + at, &a, tile, out + t * hidden + at, hidden);
+        }
+    }
+}
+
+static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
+                      const int8_quantizer *context, void *scratch, int8_t *out) {
+    attention_queries(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
+}
