@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`; workers spin briefly before they
- * sleep, because the jobs of one encoder layer follow each other within microseconds. */
+ * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`; workers spin
+ * briefly before they sleep, because the jobs of one encoder layer follow each other within microseconds. */
 #include "base/thread.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cpu.h"
+#include "base/fpenv.h"
 
-#define MAX_THREADS 256
 #define SPINS 2000
 
 typedef struct worker {
@@ -20,8 +21,8 @@ typedef struct worker {
 } worker;
 
 struct thread_pool {
-    size_t n_threads; /* with the caller */
-    worker *workers;  /* [n_threads - 1] */
+    size_t n_threads;   /* with the caller */
+    int is_allocated;   /* by thread_pool_create */
     pthread_mutex_t lock;
     pthread_cond_t started, finished;
     atomic_uint generation;
@@ -31,6 +32,7 @@ struct thread_pool {
     int stop; /* under lock; read after generation has changed */
     thread_pool_run_fn run;
     void *context;
+    worker workers[]; /* [n_threads - 1] */
 };
 
 /* Waits for another generation than `seen`; returns it. */
@@ -52,6 +54,7 @@ static void *work(void *argument) {
     worker *self = argument;
     thread_pool *pool = self->pool;
     unsigned seen = 0;
+    (void)fpenv_enter(); /* a thread begins with the modes of the one that created it */
     for (;;) {
         seen = wait_for_job(pool, seen);
         if (pool->stop) return NULL;
@@ -71,32 +74,20 @@ static void announce(thread_pool *pool) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void free_pool(thread_pool *pool) {
-    pthread_cond_destroy(&pool->finished);
-    pthread_cond_destroy(&pool->started);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool->workers);
-    free(pool);
+size_t thread_pool_bytes(size_t n_threads) {
+    return n_threads <= 1 ? 0 : sizeof(thread_pool) + (n_threads - 1) * sizeof(worker);
 }
 
-minnow_status thread_pool_create(thread_pool **out, size_t n_threads, minnow_error *error) {
-    thread_pool *pool;
+minnow_status thread_pool_create_in(thread_pool **out, void *memory, size_t n_threads, minnow_error *error) {
+    thread_pool *pool = memory;
     size_t i;
     *out = NULL;
-    if (n_threads == 0) n_threads = cpu_count();
-    if (n_threads > MAX_THREADS)
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu threads asked for, at most %d possible", n_threads, MAX_THREADS);
-    pool = calloc(1, sizeof *pool);
-    if (pool == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    if (n_threads == 1) return MINNOW_OK;
+    memset(pool, 0, sizeof *pool);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->started, NULL);
     pthread_cond_init(&pool->finished, NULL);
     pool->n_threads = 1;
-    pool->workers = calloc(n_threads, sizeof *pool->workers);
-    if (pool->workers == NULL) {
-        free_pool(pool);
-        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    }
     for (i = 1; i < n_threads; i++) {
         worker *w = &pool->workers[i - 1];
         w->pool = pool;
@@ -111,6 +102,23 @@ minnow_status thread_pool_create(thread_pool **out, size_t n_threads, minnow_err
     return MINNOW_OK;
 }
 
+minnow_status thread_pool_create(thread_pool **out, size_t n_threads, minnow_error *error) {
+    minnow_status status;
+    void *memory;
+    *out = NULL;
+    if (n_threads == 0) n_threads = cpu_count() < THREAD_POOL_MAX ? cpu_count() : THREAD_POOL_MAX;
+    if (n_threads > THREAD_POOL_MAX)
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu threads asked for, at most %zu possible", n_threads,
+                         THREAD_POOL_MAX);
+    if (n_threads == 1) return MINNOW_OK;
+    memory = malloc(thread_pool_bytes(n_threads));
+    if (memory == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    status = thread_pool_create_in(out, memory, n_threads, error);
+    if (status == MINNOW_OK) (*out)->is_allocated = 1;
+    else free(memory);
+    return status;
+}
+
 void thread_pool_close(thread_pool **p) {
     thread_pool *pool = *p;
     size_t i;
@@ -118,7 +126,10 @@ void thread_pool_close(thread_pool **p) {
     pool->stop = 1;
     announce(pool);
     for (i = 1; i < pool->n_threads; i++) pthread_join(pool->workers[i - 1].thread, NULL);
-    free_pool(pool);
+    pthread_cond_destroy(&pool->finished);
+    pthread_cond_destroy(&pool->started);
+    pthread_mutex_destroy(&pool->lock);
+    if (pool->is_allocated) free(pool);
     *p = NULL;
 }
 

@@ -9,8 +9,15 @@
 
 typedef struct thread_pool thread_pool;
 
-/* n_threads counts the caller; 1 creates no thread, 0 means one a processor. */
+#define THREAD_POOL_MAX ((size_t)256)
+
+/* n_threads counts the caller; 0 means one a processor, and 1 needs no pool: *out is NULL. Its threads have the default
+ * floating-point modes (base/fpenv.h). */
 minnow_status thread_pool_create(thread_pool **out, size_t n_threads, minnow_error *error);
+/* The same in memory of the caller's, thread_pool_bytes (0 for one thread), aligned as malloc's is. n_threads is not
+ * 0. */
+size_t thread_pool_bytes(size_t n_threads);
+minnow_status thread_pool_create_in(thread_pool **out, void *memory, size_t n_threads, minnow_error *error);
 void thread_pool_close(thread_pool **pool);
 size_t thread_pool_size(const thread_pool *pool); /* 1 for NULL */
 
