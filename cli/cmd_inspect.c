@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/open.h"
 #include "cli.h"
 #include "convert/import/import.h"
 #include "convert/onnx/onnx.h"

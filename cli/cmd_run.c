@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/open.h"
 #include "base/thread.h"
 #include "cli.h"
 #include "convert/graph/interpreter.h"

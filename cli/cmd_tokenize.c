@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/open.h"
 #include "base/os.h"
 #include "buffer.h"
 #include "cli.h"

@@ -3,7 +3,7 @@
 #ifndef MINNOW_CLI_QUANTIZE_SOURCE_H
 #define MINNOW_CLI_QUANTIZE_SOURCE_H
 
-#include "api/model.h"
+#include "api/open.h"
 #include "cli.h"
 #include "quantize_options.h"
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/batch.h"
+#include "api/open.h"
+#include "base/thread.h"
 #include "convert/graph/graph.h"
 #include "convert/graph/interpreter.h"
 #include "convert/import/tokenizer_files.h"
@@ -23,13 +25,22 @@ typedef struct graph_weights {
     size_t pooled_output;  /* index of the output [batch, dimensions]; SIZE_MAX if there is none */
 } graph_weights;
 
+/* What runs one text at a time. */
+typedef struct graph_lane {
+    interpreter *interpreter;
+    token_ids ids;
+    int64_t *feed;     /* [MAX_INPUTS, n tokens], int64 or int32 */
+    tensor *outputs;   /* [graph->n_outputs] */
+    double *pooled;    /* [dimensions] */
+} graph_lane;
+
 typedef struct graph_state {
     const minnow_model *model;
     const graph_weights *weights;
+    size_t max_tokens, n_threads;
     thread_pool *pool;
-    interpreter *interpreter;
-    int64_t *feed;     /* [MAX_INPUTS, n tokens], int64 or int32 */
-    tensor *outputs;   /* [graph->n_outputs] */
+    graph_lane wide;   /* all threads share each product */
+    graph_lane *narrow; /* [n_threads]: one thread each; made for the first batch of many texts */
     uint8_t *wanted;   /* [graph->n_outputs]: one of them */
     size_t output;     /* that one */
 } graph_state;
@@ -105,45 +116,67 @@ static void close_weights(void *weights) {
 
 /* --- Running ------------------------------------------------------------------------------------------------ */
 
-static void close_state(void *state) {
-    graph_state *s = state;
-    if (s == NULL) return;
-    interpreter_close(&s->interpreter);
-    thread_pool_close(&s->pool);
-    free(s->feed);
-    free(s->outputs);
-    free(s->wanted);
-    free(s);
+static void close_lane(graph_lane *l) {
+    interpreter_close(&l->interpreter);
+    token_ids_free(&l->ids);
+    free(l->feed);
+    free(l->outputs);
+    free(l->pooled);
+    memset(l, 0, sizeof *l);
 }
 
-static minnow_status create_parts(graph_state *s, size_t n_threads, minnow_error *error) {
-    const graph *g = s->weights->graph;
-    interpreter_options options;
-    TRY(thread_pool_create(&s->pool, n_threads, error));
-    memset(&options, 0, sizeof options);
-    options.pool = s->pool;
-    options.twin = s->weights->shared;
-    TRY(interpreter_create(&s->interpreter, g, &options, error));
-    s->outputs = calloc(g->n_outputs + 1, sizeof *s->outputs);
-    s->wanted = calloc(g->n_outputs + 1, 1);
-    if (s->outputs == NULL || s->wanted == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+/* Into a zeroed lane; whatever happens, close_lane frees it. */
+static minnow_status create_lane(graph_lane *l, const graph_state *s, thread_pool *pool, minnow_error *error) {
+    const interpreter_options options = {.pool = pool, .twin = s->weights->shared};
+    TRY(interpreter_create(&l->interpreter, s->weights->graph, &options, error));
+    l->outputs = calloc(s->weights->graph->n_outputs + 1, sizeof *l->outputs);
+    l->pooled = calloc(s->model->dimensions, sizeof *l->pooled);
+    if (l->outputs == NULL || l->pooled == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    return MINNOW_OK;
+}
+
+static void close_state(void *state) {
+    graph_state *s = state;
+    size_t i;
+    close_lane(&s->wide);
+    for (i = 0; s->narrow != NULL && i < s->n_threads; i++) close_lane(&s->narrow[i]);
+    thread_pool_close(&s->pool);
+    free(s->narrow);
+    free(s->wanted);
+}
+
+static minnow_status create_parts(graph_state *s, minnow_error *error) {
+    TRY(thread_pool_create(&s->pool, s->n_threads, error));
+    TRY(create_lane(&s->wide, s, s->pool, error));
+    s->narrow = calloc(s->n_threads, sizeof *s->narrow);
+    s->wanted = calloc(s->weights->graph->n_outputs + 1, 1);
+    if (s->narrow == NULL || s->wanted == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     s->output = s->model->pooled_only ? s->weights->pooled_output : s->weights->tokens_output;
     s->wanted[s->output] = 1;
     return MINNOW_OK;
 }
 
-static minnow_status create_state(void **out, const minnow_model *m, size_t max_tokens, size_t n_threads,
+static minnow_status create_state(void *state, const minnow_model *m, const context_settings *settings,
                                   minnow_error *error) {
-    graph_state *s = calloc(1, sizeof *s);
+    graph_state *s = state;
     minnow_status status;
-    (void)max_tokens; /* the interpreter takes its memory as it goes */
-    if (s == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
+    memset(s, 0, sizeof *s);
     s->model = m;
     s->weights = m->weights;
-    status = create_parts(s, n_threads, error);
-    if (status == MINNOW_OK) *out = s;
-    else close_state(s);
+    s->max_tokens = settings->max_tokens;
+    s->n_threads = settings->n_threads;
+    status = create_parts(s, error);
+    if (status != MINNOW_OK) close_state(s);
     return status;
+}
+
+/* The interpreter takes its own memory, as it goes. */
+static minnow_status state_bytes(const minnow_model *m, const context_settings *s, size_t *bytes, minnow_error *error) {
+    (void)m;
+    (void)s;
+    (void)error;
+    *bytes = sizeof(graph_state);
+    return MINNOW_OK;
 }
 
 /* What the graph input is given at token t. */
@@ -151,21 +184,22 @@ static int64_t feed_value(input_feed feed, const int32_t *ids, size_t t) {
     return feed == FEED_IDS ? ids[t] : feed == FEED_MASK ? 1 : feed == FEED_POSITIONS ? (int64_t)t : 0;
 }
 
-static minnow_status fill_inputs(graph_state *s, const int32_t *ids, size_t n, tensor *inputs, minnow_error *error) {
+static minnow_status fill_inputs(const graph_state *s, graph_lane *l, tensor *inputs, minnow_error *error) {
     const graph *g = s->weights->graph;
-    int64_t *grown = realloc(s->feed, MAX_INPUTS * n * sizeof *s->feed);
+    const size_t n = l->ids.count;
+    int64_t *grown = realloc(l->feed, MAX_INPUTS * n * sizeof *l->feed);
     size_t i, t;
     if (grown == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    s->feed = grown;
+    l->feed = grown;
     for (i = 0; i < g->n_inputs; i++) {
         tensor *in = &inputs[i];
         in->type = g->values[g->inputs[i]].type;
         in->rank = 2;
         in->dims[0] = 1;
         in->dims[1] = (int64_t)n;
-        in->data = s->feed + i * n;
+        in->data = l->feed + i * n;
         for (t = 0; t < n; t++) {
-            const int64_t value = feed_value(s->weights->feeds[i], ids, t);
+            const int64_t value = feed_value(s->weights->feeds[i], l->ids.data, t);
             if (in->type == DTYPE_INT64) ((int64_t *)in->data)[t] = value;
             else ((int32_t *)in->data)[t] = (int32_t)value;
         }
@@ -174,8 +208,7 @@ static minnow_status fill_inputs(graph_state *s, const int32_t *ids, size_t n, t
 }
 
 /* The output must have the shape that its name promised when the model was opened. */
-static minnow_status check_output(const graph_state *s, size_t n, minnow_error *error) {
-    const tensor *t = &s->outputs[s->output];
+static minnow_status check_output(const graph_state *s, const tensor *t, size_t n, minnow_error *error) {
     const int rank = s->model->pooled_only ? 2 : 3;
     char shape[96];
     if (t->type == DTYPE_FLOAT32 && t->rank == rank && t->dims[0] == 1 &&
@@ -187,18 +220,65 @@ static minnow_status check_output(const graph_state *s, size_t n, minnow_error *
                      tensor_describe(t, shape, sizeof shape));
 }
 
-static minnow_status run(void *state, const int32_t *ids, size_t n, const float **values, minnow_error *error) {
-    graph_state *s = state;
+static minnow_status run_lane(const graph_state *s, graph_lane *l, const char *text, size_t text_bytes,
+                              const float **values, minnow_encoding *encoding, minnow_error *error) {
     tensor inputs[MAX_INPUTS];
+    TRY(tokenizer_encode(s->model->tokenizer, text, text_bytes, s->max_tokens, &l->ids, &encoding->truncated, error));
+    encoding->n_tokens = l->ids.count;
+    if (l->ids.count == 0) return context_no_tokens(error);
     memset(inputs, 0, sizeof inputs);
-    TRY(fill_inputs(s, ids, n, inputs, error));
-    TRY(interpreter_run(s->interpreter, inputs, s->outputs, s->wanted, error));
-    TRY(check_output(s, n, error));
-    *values = s->outputs[s->output].data;
+    TRY(fill_inputs(s, l, inputs, error));
+    TRY(interpreter_run(l->interpreter, inputs, l->outputs, s->wanted, error));
+    TRY(check_output(s, &l->outputs[s->output], l->ids.count, error));
+    *values = l->outputs[s->output].data;
     return MINNOW_OK;
 }
 
-static const encode_path graph_path = {create_state, run, close_state, close_weights};
+static minnow_status run(minnow_context *c, const char *text, size_t text_bytes, const float **values,
+                         minnow_encoding *encoding, minnow_error *error) {
+    graph_state *s = c->state;
+    return run_lane(s, &s->wide, text, text_bytes, values, encoding, error);
+}
+
+/* --- A batch: text by text, on all threads or each on its own ----------------------------------------------- */
+
+static minnow_status encode_place(const batch_job *job, graph_lane *l, size_t place, minnow_error *error) {
+    const graph_state *s = job->context->state;
+    minnow_encoding encoding;
+    const float *values;
+    const char *text;
+    size_t bytes;
+    if (l->interpreter == NULL) TRY(create_lane(l, s, NULL, error));
+    TRY(batch_text(job, place, &text, &bytes, error));
+    TRY(run_lane(s, l, text, bytes, &values, &encoding, error));
+    context_pool(job->context, values, encoding.n_tokens, l->pooled, job->vectors + place * s->model->dimensions);
+    if (job->encodings != NULL) job->encodings[place] = encoding;
+    return MINNOW_OK;
+}
+
+static void encode_texts(batch_job *job, graph_lane *l, size_t part) {
+    minnow_error error;
+    size_t place;
+    while ((place = batch_take(job)) != BATCH_NONE) {
+        if (encode_place(job, l, place, &error) != MINNOW_OK) batch_fail(job, place, &error);
+        else batch_done(job, 1, part);
+    }
+}
+
+static void run_part(void *context, size_t part, size_t n_parts) {
+    batch_job *job = context;
+    graph_state *s = job->context->state;
+    (void)n_parts;
+    encode_texts(job, &s->narrow[part], part);
+}
+
+static void run_batch(batch_job *job) {
+    graph_state *s = job->context->state;
+    if (s->n_threads == 1 || batch_is_small(job)) encode_texts(job, &s->wide, 0);
+    else thread_pool_run(s->pool, run_part, job);
+}
+
+static const encode_path graph_path = {state_bytes, create_state, close_state, run, run_batch, NULL, close_weights};
 
 /* --- All of it ---------------------------------------------------------------------------------------------- */
 

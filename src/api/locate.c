@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/model.h"
+#include "api/open.h"
 #include "base/file.h"
 #include "base/file_os.h"
 #include "run/model/model.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opening a model, whatever file it is, and what every model can tell. */
+ * What every model can do, and the library's own words. */
 #include "api/model.h"
 
 #include <stdlib.h>
@@ -21,41 +21,10 @@ const char *minnow_status_text(minnow_status status) {
     return "unknown status";
 }
 
-minnow_pooling model_pooling(const model_settings *s) {
-    return s->pooling == MINNOW_POOLING_DEFAULT ? MINNOW_POOLING_MEAN : s->pooling;
-}
-
-size_t model_max_tokens(const model_settings *s) {
-    const size_t limit = s->max_tokens != 0 ? s->max_tokens : MODEL_DEFAULT_MAX_TOKENS;
-    return s->max_positions != 0 && limit > s->max_positions ? s->max_positions : limit;
-}
-
-minnow_status minnow_model_open_with(minnow_model **out, const char *path, const minnow_model_options *options,
-                                     minnow_error *error) {
+minnow_model_options model_options(const minnow_model_options *given) {
     minnow_model_options o = {sizeof o, NULL, 0};
-    model_location at = {NULL, NULL, NULL, NULL};
-    minnow_error own; /* error_prefix needs one even if the caller has none */
-    minnow_model *m = NULL;
-    minnow_status status;
-    if (error == NULL) error = &own;
-    if (out == NULL || path == NULL) return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_model_open: NULL argument");
-    *out = NULL;
-    if (options != NULL) memcpy(&o, options, options->size != 0 && options->size < sizeof o ? options->size : sizeof o);
-    TRY_GOTO(model_locate(&at, path, o.tokenizer_path, error));
-    m = calloc(1, sizeof *m);
-    if (m == NULL) TRY_GOTO(error_set(error, MINNOW_ERROR_MEMORY, "out of memory"));
-    TRY_GOTO(at.packed != NULL ? encode_int8_open(m, &at, error) : encode_graph_open(m, &at, o.external_data, error));
-    model_location_free(&at);
-    *out = m;
-    return MINNOW_OK;
-fail:
-    model_location_free(&at);
-    minnow_model_close(&m);
-    return status;
-}
-
-minnow_status minnow_model_open(minnow_model **out, const char *path, minnow_error *error) {
-    return minnow_model_open_with(out, path, NULL, error);
+    if (given != NULL) memcpy(&o, given, given->size != 0 && given->size < sizeof o ? given->size : sizeof o);
+    return o;
 }
 
 void minnow_model_close(minnow_model **model) {
@@ -77,8 +46,7 @@ minnow_status minnow_tokenize(const minnow_model *model, const char *text, size_
     if (model == NULL || (ids == NULL && capacity != 0) || (text == NULL && text_bytes != 0))
         return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_tokenize: NULL argument");
     status = tokenizer_encode(model->tokenizer, text, text_bytes == MINNOW_STRLEN ? strlen(text) : text_bytes,
-                              max_tokens,
-                              &found, &cut, error);
+                              max_tokens, &found, &cut, error);
     if (status == MINNOW_OK) {
         if (n_ids != NULL) *n_ids = found.count;
         if (found.count > capacity)

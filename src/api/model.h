@@ -1,30 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Behind minnow_model and minnow_context. src/api joins the two halves: it opens whatever file it is given, and
- * encodes with what fits.
+ * Behind minnow_model. src/api joins the two halves: it opens whatever file it is given, and encodes with what fits.
  *
- *   locate.c         path -> where the parts lie
- *   model.c          opens them; what every model has
- *   encode_graph.c   ONNX or safetensors: the graph, in the reference interpreter
- *   encode_int8.c    .minnow: the INT8 engine
- *   context.c        text -> ids -> encode_path -> pooled, normalized vector */
+ *   all that a .minnow file in memory needs, of run time alone:
+ *     model.c          what every model has
+ *     open_memory.c    bytes of a .minnow file -> model
+ *     context.c        options -> memory of a context; one text -> vector
+ *     batch.c          many texts -> vectors: who takes which, progress, cancelling
+ *     encode_int8.c    .minnow: the INT8 engine
+ *   with files, ONNX and safetensors, of build time too (open.h):
+ *     open.c           path -> model
+ *     locate.c         path -> where the parts lie
+ *     encode_graph.c   ONNX or safetensors: the graph, in the reference interpreter */
 #ifndef MINNOW_API_MODEL_H
 #define MINNOW_API_MODEL_H
 
-#include "convert/import/import.h"
+#include "run/model/model.h"
 #include "run/tokenizer/tokenizer.h"
 
-/* Tokens beyond which a text is cut if no file says otherwise: sentence-transformers' value for MiniLM. */
-#define MODEL_DEFAULT_MAX_TOKENS 256
+struct batch_job;
+struct context_settings;
 
-/* One way from ids to vectors. `weights` is shared and read-only; `state` belongs to one context. */
+/* One way from texts to vectors. `weights` is shared and read-only; a context's `state` is its own, and lies in the
+ * context's memory. */
 typedef struct encode_path {
-    minnow_status (*create)(void **state, const minnow_model *m, size_t max_tokens, size_t n_threads,
-                            minnow_error *error);
-    /* ids [n], n in [1, max_tokens] -> *values: [n, dimensions], or [dimensions] if the model gives pooled vectors
-     * only; valid until the next run */
-    minnow_status (*run)(void *state, const int32_t *ids, size_t n, const float **values, minnow_error *error);
+    /* Bytes of a state; MINNOW_ERROR_UNSUPPORTED if the settings ask for what this path has not. */
+    minnow_status (*state_bytes)(const minnow_model *m, const struct context_settings *s, size_t *bytes,
+                                 minnow_error *error);
+    /* In memory of state_bytes, 64-byte aligned. Nothing is left behind on failure. */
+    minnow_status (*create)(void *state, const minnow_model *m, const struct context_settings *s, minnow_error *error);
     void (*close)(void *state);
+    /* One text, on all threads -> *values: [n_tokens, dimensions], or [dimensions] if the model gives pooled vectors
+     * only; valid until the next run. */
+    minnow_status (*run)(minnow_context *c, const char *text, size_t text_bytes, const float **values,
+                         minnow_encoding *encoding, minnow_error *error);
+    void (*run_batch)(struct batch_job *job);
+    const char *(*isa)(const void *state); /* NULL: there is no choice */
     void (*close_weights)(void *weights);
 } encode_path;
 
@@ -39,22 +50,10 @@ struct minnow_model {
     int pooled_only;         /* there are no token vectors */
 };
 
-/* What the settings say, or the default: mean; 256 tokens, or all positions if there are fewer. */
-minnow_pooling model_pooling(const model_settings *s);
-size_t model_max_tokens(const model_settings *s);
+/* The options in force: the caller's, as far as its struct goes, zeros behind. */
+minnow_model_options model_options(const minnow_model_options *given);
 
-/* Where the parts of a model lie; all malloc'd or NULL. */
-typedef struct model_location {
-    char *packed;           /* the .minnow file, which has everything: the others are NULL */
-    char *onnx;             /* the ONNX file; NULL: import `folder` */
-    char *folder;           /* sentence-transformers layout, or where settings lie beside an ONNX file */
-    char *tokenizer;        /* tokenizer.json or vocab.txt */
-} model_location;
-minnow_status model_locate(model_location *out, const char *path, const char *tokenizer_path, minnow_error *error);
-void model_location_free(model_location *l);
-
-/* Fill in *m, path and weights first: whatever happens then, minnow_model_close frees them. */
-minnow_status encode_graph_open(minnow_model *m, const model_location *at, int external_data, minnow_error *error);
-minnow_status encode_int8_open(minnow_model *m, const model_location *at, minnow_error *error);
+/* Fills in a zeroed model; takes over `weights` of run/model. */
+void encode_int8_open(minnow_model *m, int8_model *weights);
 
 #endif
