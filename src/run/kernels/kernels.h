@@ -7,7 +7,7 @@
  * 2^x and GELU are polynomials of mul and add, given in functions.h with their largest errors; 2^x is rounded with a
  * dither that depends on the places of query and key alone. No FMA anywhere.
  * No NaN comes out where scales, biases, steps, gamma and beta are finite: clamps map NaN to their lower bound, and
- * norm clamps what it sums to [-1e15, 1e15].
+ * norm clamps what it sums to [-1e15, 1e15]; gamma and beta in that range make its output finite.
  * Outputs may not overlap inputs except where said so; nothing is written beyond them; no alignment is needed but the
  * panels'. */
 #ifndef MINNOW_RUN_KERNELS_H

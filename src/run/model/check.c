@@ -13,6 +13,14 @@ static int all_finite(const float *x, size_t n) {
     return !bad;
 }
 
+/* As integers magnitudes have the same order. */
+static int all_within(const float *x, size_t n, float limit) {
+    const uint32_t largest = load_u32(&limit);
+    unsigned bad = 0;
+    for (size_t i = 0; i < n; i++) bad |= (load_u32(x + i) & 0x7fffffffu) > largest;
+    return !bad;
+}
+
 static int all_finite_halves(const uint16_t *x, size_t n) {
     unsigned bad = 0;
     for (size_t i = 0; i < n; i++) bad |= (x[i] & EXPONENT_F16) == EXPONENT_F16;
@@ -46,6 +54,8 @@ static minnow_status check_quantizer(const char *what, const int8_quantizer *q, 
 static minnow_status check_norm(const char *what, const int8_norm *norm, size_t hidden, minnow_error *error) {
     TRY(check_floats(what, norm->gamma, hidden, error));
     TRY(check_floats(what, norm->beta, hidden, error));
+    if (!all_within(norm->gamma, hidden, MODEL_MAX_NORM) || !all_within(norm->beta, hidden, MODEL_MAX_NORM))
+        return error_set(error, MINNOW_ERROR_FORMAT, "%s: a number is beyond 1e15", what);
     if (norm->input_multiplier == NULL) return MINNOW_OK;
     TRY(check_floats(what, norm->input_multiplier, hidden, error));
     return check_floats(what, norm->input_step, hidden, error);

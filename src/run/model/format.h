@@ -179,6 +179,8 @@ minnow_status model_walk_arrays(model_walk *w, int8_model *m, int8_layer *layers
 #define MODEL_MAX_WIDTH 16384u
 #define MODEL_MAX_VOCAB (1u << 24)
 #define MODEL_MAX_POSITIONS 65536u
+/* Largest gamma and beta of a norm: what they multiply is at most sqrt(hidden), so that no token vector is infinite. */
+#define MODEL_MAX_NORM 1e15f
 
 /* Shapes and settings; sets the shapes of m's tables too. Refuses what the engine cannot do. */
 minnow_status model_head_read(int8_model *m, unsigned *norm_inputs, const uint8_t *data, size_t bytes,

@@ -51,7 +51,7 @@ typedef struct int8_matrix {
  * first rounded to 8 bits: x[j] = rne(clamp(x[j] * input_multiplier[j], -127, 127)) * input_step[j]. Then, in any case,
  * x[j] = clamp(x[j], -1e15, 1e15). The means' order of summing: run/kernels/kernels.h. */
 typedef struct int8_norm {
-    const float *gamma, *beta;                   /* [hidden] */
+    const float *gamma, *beta;                   /* [hidden]; in [-1e15, 1e15], so that y is finite */
     const float *input_multiplier, *input_step;  /* [hidden] or both NULL */
 } int8_norm;
 
