@@ -41,7 +41,7 @@ static int close_model(void **state) {
 }
 
 static minnow_context *new_context(size_t n_threads, size_t max_tokens) {
-    minnow_context_options options = {sizeof options, n_threads, max_tokens, MINNOW_POOLING_DEFAULT, 0};
+    const minnow_context_options options = {.size = sizeof options, .n_threads = n_threads, .max_tokens = max_tokens};
     minnow_context *context = NULL;
     if (minnow_context_create(&context, model, &options, &error) != MINNOW_OK) fail_msg("%s", error.message);
     return context;
@@ -229,7 +229,7 @@ static void token_vectors_pool_to_the_vector(void **state) {
 }
 
 static void wrong_calls_are_errors(void **state) {
-    minnow_context_options options = {sizeof options, 1, 513, MINNOW_POOLING_DEFAULT, 0};
+    minnow_context_options options = {.size = sizeof options, .n_threads = 1, .max_tokens = 513};
     minnow_context *context = NULL;
     minnow_model *none = NULL;
     float vector[DIMENSIONS];

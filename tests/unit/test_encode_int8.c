@@ -12,41 +12,29 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "convert/pack/pack.h"
-#include "minnow.h"
-#include "random_model.h"
 #include "run/engine/pool.h"
+#include "small_minnow.h"
 
 #define FP32 "models/all-MiniLM-L6-v2"
 #define INT8 "models/all-MiniLM-L6-v2/model.minnow"
-#define HIDDEN 32
 #define REAL 384
-#define MAX_TOKENS 12
 
-static const char vocab_text[] = "[UNK][CLS][SEP]abcd##a##bhello";
-static const uint32_t vocab_offsets[] = {0, 5, 10, 15, 16, 17, 18, 19, 22, 25, 30};
-static const int32_t cls = 1, sep = 2;
-static const tokenizer_config small_tokenizer = {.vocab_text = vocab_text, .vocab_offsets = vocab_offsets,
-                                                 .n_vocab = 10,
-                                                 .lowercase = 1, .continuing_prefix = "##", .max_chars_per_word = 100,
-                                                 .prefix_ids = &cls, .suffix_ids = &sep, .n_prefix = 1, .n_suffix = 1};
 static const char *const texts[] = {"", "a", "hello a b c d", "Hello, hello! x", "a b c d a b c d a b c d a b c d a b"};
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
 static char folder[] = "/tmp/minnow-test-XXXXXX", path[96];
+static uint8_t *file_bytes; /* [n_bytes] */
+static size_t n_bytes;
 static minnow_model *model;
 static minnow_error error;
 
 static int set_up(void **state) {
-    random_model r;
     minnow_status status;
     (void)state;
-    if (mkdtemp(folder) == NULL || !random_model_init(&r, &small_shape, 7)) return -1;
+    if (mkdtemp(folder) == NULL) return -1;
     snprintf(path, sizeof path, "%s/model.minnow", folder);
-    r.model.max_tokens = MAX_TOKENS;
-    r.model.pooling = MINNOW_POOLING_CLS;
-    status = pack_write(&r.model, &small_tokenizer, path, &error);
-    random_model_free(&r);
+    status = small_minnow_bytes(&file_bytes, &n_bytes, &error);
+    if (status == MINNOW_OK) status = file_write_all(path, file_bytes, n_bytes, &error);
     if (status == MINNOW_OK) status = minnow_model_open(&model, path, &error);
     if (status != MINNOW_OK) fprintf(stderr, "%s\n", error.message);
     return status == MINNOW_OK ? 0 : -1;
@@ -55,13 +43,15 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     minnow_model_close(&model);
+    memory_aligned_free(file_bytes);
     remove(path);
     remove(folder);
     return 0;
 }
 
 static minnow_context *new_context(const minnow_model *m, size_t n_threads, size_t max_tokens, minnow_pooling pooling) {
-    minnow_context_options options = {sizeof options, n_threads, max_tokens, pooling, 0};
+    const minnow_context_options options = {
+        .size = sizeof options, .n_threads = n_threads, .max_tokens = max_tokens, .pooling = pooling};
     minnow_context *context = NULL;
     if (minnow_context_create(&context, m, &options, &error) != MINNOW_OK) fail_msg("%s", error.message);
     return context;
@@ -154,7 +144,7 @@ static void bytes_depend_on_the_text_alone(void **state) {
 }
 
 static void normalizing_can_be_left_out(void **state) {
-    minnow_context_options options = {sizeof options, 1, 0, MINNOW_POOLING_DEFAULT, 1};
+    minnow_context_options options = {.size = sizeof options, .n_threads = 1, .no_normalize = 1};
     minnow_context *c = new_context(model, 1, 0, MINNOW_POOLING_DEFAULT), *raw = NULL;
     float x[HIDDEN], y[HIDDEN];
     double length = 0;
@@ -173,7 +163,7 @@ static void normalizing_can_be_left_out(void **state) {
 
 static void wrong_calls_are_errors(void **state) {
     minnow_model_options options = {sizeof options, "tests/cli/data/vocab.txt", 0};
-    minnow_context_options too_long = {sizeof too_long, 0, 81, MINNOW_POOLING_DEFAULT, 0};
+    minnow_context_options too_long = {.size = sizeof too_long, .max_tokens = 81};
     minnow_model *none = NULL;
     minnow_context *c = NULL;
     float vector[HIDDEN];
@@ -188,6 +178,80 @@ static void wrong_calls_are_errors(void **state) {
     assert_int_equal(minnow_encode(c, "a", 1, vector, HIDDEN - 1, NULL, &error), MINNOW_ERROR_CAPACITY);
     assert_int_equal(minnow_encode_tokens(c, "a", 1, vector, HIDDEN, NULL, &error), MINNOW_ERROR_CAPACITY);
     minnow_context_close(&c);
+}
+
+/* Every instruction set that the machine names gives the same bytes as any other. */
+static void instruction_sets_have_names(void **state) {
+    minnow_context_options options = {.size = sizeof options, .n_threads = 1};
+    float expected[HIDDEN], vector[HIDDEN];
+    minnow_context *c = new_context(model, 1, 0, MINNOW_POOLING_DEFAULT);
+    const char *name;
+    size_t i, n = 0;
+    (void)state;
+    encode(c, texts[2], expected, HIDDEN);
+    assert_string_equal(minnow_context_isa(c), cpu_tier_name(cpu_best_tier()));
+    minnow_context_close(&c);
+    while (minnow_isa(n) != NULL) n++;
+    assert_true(n >= 1);
+    assert_string_equal(minnow_isa(n - 1), "scalar");
+    for (i = 0; i < n; i++) {
+        options.isa = name = minnow_isa(i);
+        assert_true(cpu_has_tier((cpu_tier)cpu_tier_from_name(name)));
+        assert_int_equal(minnow_context_create(&c, model, &options, &error), MINNOW_OK);
+        assert_string_equal(minnow_context_isa(c), name);
+        encode(c, texts[2], vector, HIDDEN);
+        assert_memory_equal(vector, expected, sizeof vector);
+        minnow_context_close(&c);
+    }
+    options.isa = "sse9";
+    assert_int_equal(minnow_context_create(&c, model, &options, &error), MINNOW_ERROR_ARGUMENT);
+    assert_string_equal(error.message, "there is no instruction set 'sse9'");
+    assert_null(c);
+    options.isa = cpu_has_tier(CPU_TIER_NEON) ? "avx2" : "neon";
+    assert_int_equal(minnow_context_create(&c, model, &options, &error), MINNOW_ERROR_UNSUPPORTED);
+    assert_null(minnow_context_isa(NULL));
+    assert_null(minnow_isa((size_t)-1));
+}
+
+/* Memory that holds the file does as well, and is used where it lies. */
+static void a_model_may_lie_in_memory(void **state) {
+    minnow_model_options options = {sizeof options, NULL, 0};
+    uint8_t *copy = memory_aligned_alloc(n_bytes + 64);
+    minnow_model *m = NULL;
+    minnow_context *a = new_context(model, 1, 0, MINNOW_POOLING_DEFAULT), *b;
+    float x[HIDDEN], y[HIDDEN];
+    size_t n;
+    (void)state;
+    assert_non_null(copy);
+    memcpy(copy, file_bytes, n_bytes);
+    assert_int_equal(minnow_model_open_memory(&m, copy, n_bytes, &options, &error), MINNOW_OK);
+    assert_int_equal(minnow_model_max_tokens(m), MAX_TOKENS);
+    b = new_context(m, 1, 0, MINNOW_POOLING_DEFAULT);
+    encode(a, texts[2], x, HIDDEN);
+    encode(b, texts[2], y, HIDDEN);
+    assert_memory_equal(x, y, sizeof x);
+    memset(copy + n_bytes / 2, 1, n_bytes / 2); /* the weights are here and nowhere else */
+    encode(b, texts[2], y, HIDDEN);
+    assert_memory_not_equal(x, y, sizeof x);
+    minnow_context_close(&a);
+    minnow_context_close(&b);
+    minnow_model_close(&m);
+    for (n = 0; n < n_bytes; n += 1 + n_bytes / 101) {
+        memcpy(copy, file_bytes, n_bytes);
+        assert_int_not_equal(minnow_model_open_memory(&m, copy, n, NULL, &error), MINNOW_OK);
+        assert_null(m);
+        copy[n] ^= 0x10;
+        assert_int_not_equal(minnow_model_open_memory(&m, copy, n_bytes, NULL, NULL), MINNOW_OK);
+        assert_null(m);
+    }
+    memmove(copy + 8, file_bytes, n_bytes);
+    assert_int_equal(minnow_model_open_memory(&m, copy + 8, n_bytes, NULL, &error), MINNOW_ERROR_ARGUMENT);
+    assert_string_equal(error.message, "a model in memory must begin at a multiple of 64 bytes");
+    assert_int_equal(minnow_model_open_memory(&m, NULL, n_bytes, NULL, &error), MINNOW_ERROR_ARGUMENT);
+    options.tokenizer_path = "tests/cli/data/vocab.txt";
+    assert_int_equal(minnow_model_open_memory(&m, file_bytes, n_bytes, &options, &error), MINNOW_ERROR_ARGUMENT);
+    assert_null(m);
+    memory_aligned_free(copy);
 }
 
 /* A cut or spoilt file is an error with the path in it, at every length and wherever a byte is changed. */
@@ -253,6 +317,8 @@ int main(void) {
         cmocka_unit_test(bytes_depend_on_the_text_alone),
         cmocka_unit_test(normalizing_can_be_left_out),
         cmocka_unit_test(wrong_calls_are_errors),
+        cmocka_unit_test(instruction_sets_have_names),
+        cmocka_unit_test(a_model_may_lie_in_memory),
         cmocka_unit_test(damaged_files_are_errors),
         cmocka_unit_test(the_real_model_is_close_to_fp32),
     };
