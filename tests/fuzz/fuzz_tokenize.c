@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A byte that chooses settings and a text -> ids, with a small fixed vocabulary. Checked on the way: ids exist; a limit
- * gives the beginning of what no limit gives; replacing ill-formed bytes by U+FFFD first changes nothing.
+ * gives the beginning of what no limit gives; memory of a known size is enough for the same ids; replacing ill-formed
+ * bytes by U+FFFD first changes nothing.
  * Covers: src/run/tokenizer src/base/utf8.c */
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,21 @@ static void check_limit(const tokenizer *t, const uint8_t *text, size_t bytes, s
     token_ids_free(&some);
 }
 
+static void check_into(const tokenizer *t, const uint8_t *text, size_t bytes, size_t limit) {
+    uint8_t *scratch = malloc(tokenizer_scratch_bytes(t)); /* by itself: a sanitizer sees its end */
+    int32_t *ids = malloc(limit * sizeof *ids);
+    token_ids grown = {NULL, 0, 0};
+    int truncated, cut;
+    size_t n;
+    if (scratch == NULL || ids == NULL) abort();
+    encode(t, text, bytes, limit, &grown, &truncated);
+    if (tokenizer_encode_into(t, (const char *)text, bytes, limit, scratch, ids, &n, &cut, NULL) != MINNOW_OK) abort();
+    if (n != grown.count || cut != truncated || memcmp(ids, grown.data, n * sizeof *ids) != 0) abort();
+    token_ids_free(&grown);
+    free(ids);
+    free(scratch);
+}
+
 static void check_replacement(const tokenizer *t, const uint8_t *text, size_t bytes, const token_ids *all) {
     uint8_t *clean = malloc(3 * bytes + 1);
     size_t used = 0;
@@ -112,6 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < all.count; i++)
         if (tokenizer_token_text(t, all.data[i], &bytes) == NULL) abort();
     check_limit(t, data + 2, size - 2, 2 + (size_t)data[1] % 64, &all);
+    check_into(t, data + 2, size - 2, 2 + (size_t)data[1] % 64);
+    check_into(t, data + 2, size - 2, all.count);
     check_replacement(t, data + 2, size - 2, &all);
     token_ids_free(&all);
     return 0;

@@ -29,6 +29,35 @@ static tokenizer *open_tokenizer(const char *path) {
     return t;
 }
 
+/* tokenizer_encode_into gives what tokenizer_encode gives, and writes nowhere else. */
+static void check_into(const tokenizer *t, const char *text, size_t bytes, size_t max_tokens) {
+    enum { GUARD = -77 };
+    const size_t scratch_bytes = tokenizer_scratch_bytes(t);
+    uint8_t *scratch = malloc(scratch_bytes + 1);
+    int32_t *ids = malloc((max_tokens + 1) * sizeof *ids);
+    token_ids grown = {NULL, 0, 0};
+    size_t n = 0;
+    int cut = -1, grown_cut = -1;
+    minnow_status status;
+    assert_true(scratch != NULL && ids != NULL);
+    scratch[scratch_bytes] = 0xa5;
+    ids[max_tokens] = GUARD;
+    status = tokenizer_encode_into(t, text, bytes, max_tokens, scratch, ids, &n, &cut, NULL);
+    assert_int_equal(tokenizer_encode(t, text, bytes, max_tokens, &grown, &grown_cut, NULL), status);
+    if (status == MINNOW_OK) {
+        assert_int_equal(n, grown.count);
+        assert_int_equal(cut, grown_cut);
+        assert_memory_equal(ids, grown.data, n * sizeof *ids);
+    } else {
+        assert_int_equal(status, MINNOW_ERROR_ARGUMENT);
+    }
+    assert_int_equal(scratch[scratch_bytes], 0xa5);
+    assert_int_equal(ids[max_tokens], GUARD);
+    token_ids_free(&grown);
+    free(scratch);
+    free(ids);
+}
+
 static void check_line(const tokenizer *t, const char *line, size_t bytes, size_t number, const char *member,
                        token_ids *ids) {
     yyjson_doc *doc = NULL;
@@ -44,6 +73,8 @@ static void check_line(const tokenizer *t, const char *line, size_t bytes, size_
     for (size_t i = 0; i < ids->count; i++)
         if (ids->data[i] != yyjson_get_int(yyjson_arr_get(expected, i)))
             fail_msg("line %zu: id %zu is %d: %.*s", number, i, ids->data[i], (int)bytes, line);
+    check_into(t, yyjson_get_str(text), yyjson_get_len(text), ids->count);
+    for (size_t max = 1; max <= 20; max++) check_into(t, yyjson_get_str(text), yyjson_get_len(text), max);
     yyjson_doc_free(doc);
 }
 
@@ -112,8 +143,11 @@ static int append_word(void *receiver, const uint8_t *word, size_t bytes, int to
 
 static void hash_words(sha256_state *s, const char_rules *rules, const uint8_t *text, size_t bytes) {
     word_list list;
+    word_splitter splitter;
+    uint8_t word[400];
     list.bytes = 0;
-    assert_true(split_words(rules, 100, text, bytes, append_word, &list));
+    word_splitter_init(&splitter, sizeof word / 4, word, append_word, &list);
+    assert_true(split_words(&splitter, rules, text, bytes));
     list.text[list.bytes++] = '\n';
     sha256_update(s, list.text, list.bytes);
 }
@@ -365,6 +399,77 @@ static void refuses_nonsense(void **state) {
     expect_refusal(&s, "added token 3 contains U+FFFD");
 }
 
+/* --- In memory of a known size ------------------------------------------------------------------------------------ */
+
+/* Repeated to thousands of bytes: giant words; marks that canonical ordering sorts, of one class and of several, with
+ * dropped accents, controls and starters between; half characters; added tokens, halves of them, what they strip. */
+static const char *const hostile[] = {
+    "a", "[", "[SEP", "[SEP]", " ", "!", "\xcc\x81", "e\xcc\x81", "\xe3\x80\xae", "\xe3\x80\xae\xe3\x80\xaf",
+    "\xe3\x80\xaf\xf0\x91\x9a\xb6\xcc\x81\xf0\x9d\x85\xad", "\xf0\x9d\x85\xa5\xe3\x80\xae\x01",
+    "\xf0\x9d\x85\x9e\xe3\x80\xae", "\xf0\x9d\x85\xa0\xf0\x91\x9a\xb6", "\xea\xb0\x81\xe3\x80\xae", "<b> ",
+    "   <l>", "<r>   ", "<s12", "<w>", "a<w>", "<w>\xe3\x80\xae", "Foo Ba", "FooBar", " FooBar", "foobar", "\xff",
+    "\xe2\x82", "\xf0\x9f\x98", "\xe4\xb8\xad", "\xef\xa4\x80", "\xf0\xaf\xa0\x80", "\xe3\x80\x80", "\xc4\xb0", "",
+    "\xc2\x85", "\xef\xbf\xbd", "ab ", "zz ", "a\xcd\x8f", "\xe0\xbf\x86\xe3\x80\xae"};
+
+static void needs_no_more_memory_for_any_text(void **state) {
+    static const char *const names[] = {"small", "cased", "accents", "raw", "lower", "added", "added_raw"};
+    static const size_t sizes[] = {1, 7, 90, 399, 401, 1030, 5000}, limits[] = {1, 2, 3, 20, 256, 4000, 9000};
+    char text[5000];
+    (void)state;
+    for (size_t name = 0; name < sizeof names / sizeof *names; name++) {
+        char path[64];
+        tokenizer *t;
+        snprintf(path, sizeof path, "tests/golden/tokenizer_%s.json", names[name]);
+        t = open_tokenizer(path);
+        for (size_t h = 0; h < sizeof hostile / sizeof *hostile; h++) {
+            const size_t n = hostile[h][0] == '\0' ? 1 : strlen(hostile[h]); /* "": NULs */
+            for (size_t i = 0; i < sizeof text; i++) text[i] = hostile[h][i % n];
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+                for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) check_into(t, text, sizes[s], limits[l]);
+        }
+        tokenizer_close(&t);
+    }
+}
+
+/* A run of marks is given in the order of their classes, and in the text's order within one, however long it is. */
+static void orders_long_runs(void **state) {
+    static const char *const marks[] = {"\xf0\x9d\x85\xad", "\xe3\x80\xaf", "\xf0\x91\x9a\xb6", "\xcc\x81",
+                                        "\xe3\x80\xae"};
+    static const int order[] = {2, 1, 4, 0}; /* classes 9, 224, 224, 226; the accent goes */
+    enum { REPEAT = 3000 };
+    static char text[5 * 4 * REPEAT + 2], sorted[5 * 4 * REPEAT + 2], got[5 * 4 * REPEAT + 2];
+    char_rules rules;
+    size_t used = 1, n = 1;
+    (void)state;
+    char_rules_init(&rules, 1, 1, 1, 1);
+    text[0] = sorted[0] = 'a';
+    for (size_t i = 0; i < 5 * REPEAT; i++, used += strlen(text + used)) strcpy(text + used, marks[i % 5]);
+    for (size_t i = 0; i < REPEAT; i++, n += strlen(sorted + n)) strcpy(sorted + n, marks[order[0]]);
+    for (size_t i = 0; i < 2 * REPEAT; i++, n += strlen(sorted + n)) strcpy(sorted + n, marks[order[1 + i % 2]]);
+    for (size_t i = 0; i < REPEAT; i++, n += strlen(sorted + n)) strcpy(sorted + n, marks[order[3]]);
+    assert_int_equal(normalize_text(&rules, (const uint8_t *)text, used, NULL), n);
+    assert_int_equal(normalize_text(&rules, (const uint8_t *)text, used, (uint8_t *)got), n);
+    assert_memory_equal(got, sorted, n);
+}
+
+static void refuses_a_limit_of_nothing(void **state) {
+    sample s;
+    tokenizer *t;
+    uint8_t scratch[512];
+    int32_t ids[1];
+    size_t n = 99;
+    (void)state;
+    sample_init(&s);
+    s.config.n_prefix = s.config.n_suffix = 0;
+    t = sample_create(&s);
+    assert_true(tokenizer_scratch_bytes(t) <= sizeof scratch);
+    assert_int_equal(tokenizer_encode_into(t, "a", 1, 0, scratch, ids, &n, NULL, NULL), MINNOW_ERROR_ARGUMENT);
+    assert_int_equal(n, 99);
+    assert_int_equal(tokenizer_encode_into(t, "", 0, 1, scratch, ids, &n, NULL, NULL), MINNOW_OK);
+    assert_int_equal(n, 0);
+    tokenizer_close(&t);
+}
+
 /* --- Time --------------------------------------------------------------------------------------------------------- */
 
 static double seconds_for(const tokenizer *t, const char *unit, size_t unit_bytes, size_t bytes) {
@@ -410,6 +515,9 @@ int main(void) {
         cmocka_unit_test(truncates_at_the_end),
         cmocka_unit_test(knows_its_tokens),
         cmocka_unit_test(refuses_nonsense),
+        cmocka_unit_test(needs_no_more_memory_for_any_text),
+        cmocka_unit_test(orders_long_runs),
+        cmocka_unit_test(refuses_a_limit_of_nothing),
         cmocka_unit_test(takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

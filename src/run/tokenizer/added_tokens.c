@@ -23,6 +23,7 @@ minnow_status added_set_init(added_set *set, trie_key *keys, size_t n_keys, adde
             continue;
         keys[n++] = keys[i];
         set->begins[keys[i].text[0]] = 1;
+        if (keys[i].bytes > set->longest) set->longest = keys[i].bytes;
     }
     if (n > 0 && keys[0].text[0] == keys[n - 1].text[0]) set->only_begin = keys[0].text[0];
     return trie_build(&set->contents, keys, n, error);
@@ -131,4 +132,78 @@ int added_set_split(const added_set *set, const uint8_t *text, size_t bytes, pie
         done = end;
     }
     return done >= bytes || receive(receiver, -1, text + done, bytes - done);
+}
+
+/* --- Splitting what is not whole in memory ------------------------------------------------------------------------ */
+
+#define LEAST_REFILL 1024 /* bytes: what is left in the window is moved once for so many */
+
+/* A stretch of the normalized text: bytes [at, end) of data are still to be looked at. */
+typedef struct text_window {
+    char_reader *reader;
+    uint8_t *data;
+    size_t at, end, needed; /* needed: a content and the character behind it */
+    int is_last;            /* the text ends with the window */
+    uint32_t before;        /* the character before `at` ... */
+    int has_before;         /* ... if there is one */
+} text_window;
+
+static size_t needed_bytes(const added_set *set) { return set->longest + 4; }
+
+size_t added_set_window_bytes(const added_set *set) {
+    return set->n_tokens == 0 ? 0 : needed_bytes(set) + LEAST_REFILL + 4 * UNICODE_MAX_LOWERED;
+}
+
+/* What is needed is there, or all that is left. */
+static void fill(text_window *w) {
+    uint32_t c[UNICODE_MAX_LOWERED];
+    size_t n;
+    if (w->is_last || w->end - w->at >= w->needed) return;
+    memmove(w->data, w->data + w->at, w->end - w->at);
+    w->end -= w->at;
+    w->at = 0;
+    while (w->end < w->needed + LEAST_REFILL && !w->is_last) {
+        n = char_reader_next(w->reader, c);
+        for (size_t i = 0; i < n; i++) w->end += utf8_encode(c[i], w->data + w->end);
+        w->is_last = n == 0;
+    }
+}
+
+/* Bytes of the content that begins at w->at and may be a token there or not, as *refused says; 0 if there is none. */
+static size_t match(const added_set *set, const text_window *w, int32_t *token, int *refused) {
+    const uint8_t *text = w->data + w->at;
+    const size_t left = w->end - w->at;
+    const size_t n = set->begins[*text] ? trie_longest(&set->contents, TRIE_ROOT, text, left, token) : 0;
+    *refused = n > 0 && set->tokens[*token].single_word &&
+               ((w->has_before && unicode_is_word_char(w->before)) || touches_word(text, left, 0, n));
+    return n;
+}
+
+/* Takes the next n bytes, whole characters; they go to `words` unless it is NULL. */
+static void take(text_window *w, size_t n, word_splitter *words) {
+    for (const size_t end = w->at + n; w->at < end;) {
+        w->at += decode_char(w->data + w->at, end - w->at, &w->before);
+        if (words != NULL && !words->stopped) word_splitter_put(words, w->before);
+    }
+    w->has_before = 1;
+}
+
+int added_set_split_normalized(const added_set *set, char_reader *reader, uint8_t *window, word_splitter *words,
+                               piece_fn receive, void *receiver) {
+    text_window w = {reader, window, 0, 0, needed_bytes(set), 0, 0, 0};
+    for (fill(&w); w.at < w.end && !words->stopped; fill(&w)) {
+        int32_t token = 0;
+        int refused;
+        uint32_t c;
+        const size_t n = match(set, &w, &token, &refused);
+        if (n == 0 || refused) {
+            take(&w, n > 0 ? n : decode_char(w.data + w.at, w.end - w.at, &c), words);
+            continue;
+        }
+        take(&w, n, NULL);
+        word_splitter_end_word(words);
+        if (words->stopped || !receive(receiver, set->tokens[token].id, NULL, 0)) return 0;
+    }
+    if (!words->stopped) word_splitter_end_word(words);
+    return !words->stopped;
 }

@@ -134,24 +134,32 @@ static minnow_status index_ids(tokenizer *t, minnow_error *error) {
 
 /* Contents of `normalized` tokens as they look in normalized text, one after another; offsets[i] is where token i's
  * begins. */
-static minnow_status normalize_contents(const tokenizer *t, const tokenizer_config *config, text_buffer *texts,
+static minnow_status normalize_contents(const tokenizer *t, const tokenizer_config *config, uint8_t **texts,
                                         size_t *offsets, minnow_error *error) {
     for (size_t i = 0; i < config->n_added_tokens; i++) {
         const tokenizer_added_token *token = &config->added_tokens[i];
-        offsets[i] = texts->bytes;
-        if (!token->normalized) continue;
-        TRY(normalize_text(&t->rules, (const uint8_t *)token->content, token->content_bytes, texts, error));
-        if (texts->bytes == offsets[i])
-            return error_set(error, MINNOW_ERROR_UNSUPPORTED, "nothing is left of added token %d when it is normalized",
-                             token->id);
+        size_t n = 0;
+        if (token->normalized) {
+            n = normalize_text(&t->rules, (const uint8_t *)token->content, token->content_bytes, NULL);
+            if (n == 0)
+                return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                                 "nothing is left of added token %d when it is normalized", token->id);
+        }
+        offsets[i + 1] = offsets[i] + n;
     }
-    offsets[config->n_added_tokens] = texts->bytes;
+    *texts = malloc(offsets[config->n_added_tokens] + 1);
+    if (*texts == NULL) return out_of_memory(error);
+    for (size_t i = 0; i < config->n_added_tokens; i++) {
+        const tokenizer_added_token *token = &config->added_tokens[i];
+        if (token->normalized)
+            (void)normalize_text(&t->rules, (const uint8_t *)token->content, token->content_bytes, *texts + offsets[i]);
+    }
     return MINNOW_OK;
 }
 
 /* The set of those tokens whose `normalized` flag is as given. */
 static minnow_status build_added_set(added_set *set, const tokenizer_config *config, int normalized,
-                                     const text_buffer *texts, const size_t *offsets, minnow_error *error) {
+                                     const uint8_t *texts, const size_t *offsets, minnow_error *error) {
     const size_t n = config->n_added_tokens;
     trie_key *keys = calloc(n + 1, sizeof *keys);
     added_token *tokens = calloc(n + 1, sizeof *tokens);
@@ -167,7 +175,7 @@ static minnow_status build_added_set(added_set *set, const tokenizer_config *con
         if ((token->normalized != 0) != normalized) continue;
         tokens[count] = (added_token){token->id, token->single_word, token->lstrip, token->rstrip};
         if (normalized)
-            keys[count] = (trie_key){texts->data + offsets[i], (uint32_t)(offsets[i + 1] - offsets[i]), (int32_t)count};
+            keys[count] = (trie_key){texts + offsets[i], (uint32_t)(offsets[i + 1] - offsets[i]), (int32_t)count};
         else
             keys[count] = (trie_key){(const uint8_t *)token->content, (uint32_t)token->content_bytes, (int32_t)count};
         count++;
@@ -178,16 +186,16 @@ static minnow_status build_added_set(added_set *set, const tokenizer_config *con
 }
 
 static minnow_status build_added(tokenizer *t, const tokenizer_config *config, minnow_error *error) {
-    text_buffer texts = {NULL, 0, 0};
+    uint8_t *texts = NULL;
     size_t *offsets = calloc(config->n_added_tokens + 1, sizeof *offsets);
     minnow_status status;
     if (offsets == NULL) return out_of_memory(error);
     TRY_GOTO(normalize_contents(t, config, &texts, offsets, error));
-    TRY_GOTO(build_added_set(&t->raw, config, 0, &texts, offsets, error));
-    TRY_GOTO(build_added_set(&t->normalized, config, 1, &texts, offsets, error));
+    TRY_GOTO(build_added_set(&t->raw, config, 0, texts, offsets, error));
+    TRY_GOTO(build_added_set(&t->normalized, config, 1, texts, offsets, error));
 fail:
     free(offsets);
-    free(texts.data);
+    free(texts);
     return status;
 }
 

@@ -63,6 +63,12 @@ void token_ids_free(token_ids *ids);
 minnow_status tokenizer_encode(const tokenizer *t, const char *text, size_t text_bytes, size_t max_tokens,
                                token_ids *ids, int *truncated, minnow_error *error);
 
+/* The same without an allocation, whatever the text: `ids` has room for max_tokens, at least 1; *n_ids is how many
+ * there are. `scratch` is tokenizer_scratch_bytes, at any address. Fails only if max_tokens is too small. */
+size_t tokenizer_scratch_bytes(const tokenizer *t);
+minnow_status tokenizer_encode_into(const tokenizer *t, const char *text, size_t text_bytes, size_t max_tokens,
+                                    void *scratch, int32_t *ids, size_t *n_ids, int *truncated, minnow_error *error);
+
 size_t tokenizer_vocab_size(const tokenizer *t); /* largest id + 1 */
 /* The token with this id ("##ing"), not terminated; NULL if there is none. */
 const char *tokenizer_token_text(const tokenizer *t, int32_t id, size_t *bytes);
