@@ -3,8 +3,8 @@
  * A .minnow file: texts -> token vectors -> vectors, by the INT8 engine. All memory is there before the first text:
  *
  *   state   [ int8_state | pool | lane of thread 0 | of thread 1 | ... ]      or, in the lanes' place, one for all
- *   lane    [ starts, places [rows + 1] | ids [rows + max_tokens] | pooled f64 [hidden] | hidden f32 [rows, hidden]
- *           | engine's scratch ]
+ *   lane    [ starts, places [rows + 1] | ids [rows + max_tokens] | tokenizer's scratch | pooled f64 [hidden]
+ *           | hidden f32 [rows, hidden] | engine's scratch ]
  *
  * A text by itself, and a batch of fewer texts than keep all threads busy, runs in the one lane for all: threads share
  * its rows. Else each thread has a lane: it takes texts until its rows are full, encodes them end to end, alone, writes
@@ -20,7 +20,7 @@
 
 /* Where the parts of a lane begin. */
 typedef struct lane_parts {
-    size_t starts, places, ids, pooled, hidden, scratch, end;
+    size_t starts, places, ids, words, pooled, hidden, scratch, end;
 } lane_parts;
 
 typedef struct int8_parts {
@@ -46,6 +46,7 @@ typedef struct lane {
     int32_t *ids;       /* [rows + max_tokens] */
     size_t n_carried;   /* tokens, behind those of the run, of a text that the rows left had no room for; 0: none */
     size_t carried;     /* its place */
+    void *words;        /* the tokenizer's scratch */
     double *pooled;     /* [hidden] */
     float *hidden;      /* [rows, hidden] */
     void *scratch;
@@ -68,7 +69,8 @@ static int lay_lane(lane_parts *p, const int8_model *m, const context_settings *
     p->starts = 0;
     return scratch != 0 && size_add(rows, s->max_tokens, &n_ids) &&
            size_mul(m->hidden, sizeof(float), &row_bytes) && lay(p->starts, rows + 1, sizeof(size_t), &p->places) &&
-           lay(p->places, rows, sizeof(size_t), &p->ids) && lay(p->ids, n_ids, sizeof(int32_t), &p->pooled) &&
+           lay(p->places, rows, sizeof(size_t), &p->ids) && lay(p->ids, n_ids, sizeof(int32_t), &p->words) &&
+           lay(p->words, tokenizer_scratch_bytes(m->tokenizer), 1, &p->pooled) &&
            lay(p->pooled, m->hidden, sizeof(double), &p->hidden) && lay(p->hidden, rows, row_bytes, &p->scratch) &&
            lay(p->scratch, scratch, 1, &p->end);
 }
@@ -129,6 +131,7 @@ static lane lane_at(int8_state *s, size_t part, int is_wide) {
     l.starts = (size_t *)(void *)(at + p->starts);
     l.places = (size_t *)(void *)(at + p->places);
     l.ids = (int32_t *)(void *)(at + p->ids);
+    l.words = at + p->words;
     l.pooled = (double *)(void *)(at + p->pooled);
     l.hidden = (float *)(void *)(at + p->hidden);
     l.scratch = at + p->scratch;
@@ -139,18 +142,13 @@ static lane lane_at(int8_state *s, size_t part, int is_wide) {
 /* --- Running ------------------------------------------------------------------------------------------------------ */
 
 /* The ids of a text, behind those that are there. */
-static minnow_status tokenize(lane *l, const tokenizer *t, const char *text, size_t bytes, minnow_encoding *encoding,
+static minnow_status tokenize(const lane *l, const char *text, size_t bytes, minnow_encoding *encoding,
                               minnow_error *error) {
     const int8_state *s = l->state;
     int32_t *ids = l->ids + l->starts[l->n_texts];
-    token_ids found = {NULL, 0, 0};
     size_t n, i;
     int truncated = 0;
-    const minnow_status status = tokenizer_encode(t, text, bytes, s->max_tokens, &found, &truncated, error);
-    n = found.count;
-    if (status == MINNOW_OK && n > 0) memcpy(ids, found.data, n * sizeof *ids);
-    token_ids_free(&found);
-    TRY(status);
+    TRY(tokenizer_encode_into(s->model->tokenizer, text, bytes, s->max_tokens, l->words, ids, &n, &truncated, error));
     if (n == 0) return context_no_tokens(error);
     for (i = 0; i < n; i++) /* opening has checked the tokenizer, but no table may be read past its end */
         if (ids[i] < 0 || (size_t)ids[i] >= s->model->n_vocab)
@@ -176,7 +174,7 @@ static void encode_lane(lane *l) {
 static minnow_status run(minnow_context *c, const char *text, size_t text_bytes, const float **values,
                          minnow_encoding *encoding, minnow_error *error) {
     lane l = lane_at(c->state, 0, 1);
-    TRY(tokenize(&l, c->model->tokenizer, text, text_bytes, encoding, error));
+    TRY(tokenize(&l, text, text_bytes, encoding, error));
     add_text(&l, 0, encoding->n_tokens);
     encode_lane(&l);
     *values = l.hidden;
@@ -194,7 +192,7 @@ static int take_text(batch_job *job, lane *l) {
     size_t bytes;
     if (place == BATCH_NONE) return 0;
     if (batch_text(job, place, &text, &bytes, &error) != MINNOW_OK ||
-        tokenize(l, job->context->model->tokenizer, text, bytes, &encoding, &error) != MINNOW_OK) {
+        tokenize(l, text, bytes, &encoding, &error) != MINNOW_OK) {
         batch_fail(job, place, &error);
         return 0;
     }
