@@ -115,6 +115,8 @@ ifeq ($(ARCH),x86_64)
 $(foreach t,kernels fused engine engine_threads finite,$(BUILD)/tests/test_$t$(EXE)): \
     $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
 endif
+# Counts the library's allocations.
+$(BUILD)/tests/test_context$(EXE): private LDFLAGS += $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f)
 # A fuzz target outside libFuzzer: replays the files it is given.
 $(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
