@@ -12,7 +12,7 @@
 #include "precision.h"
 
 #define COMMAND "embed"
-#define BLOCK_ITEMS 64       /* texts a thread in a block */
+#define BLOCK_ITEMS 128      /* texts a thread in a block */
 #define BLOCK_ITEMS_TOKENS 8 /* with --tokens, where each text gives a matrix */
 
 static const char help[] =
@@ -117,14 +117,11 @@ static minnow_status finish_json(cli_item *item, minnow_error *error) {
     return item->json.failed ? error_set(error, MINNOW_ERROR_MEMORY, "out of memory") : MINNOW_OK;
 }
 
-/* Runs on any thread. */
-static minnow_status encode_item(void *user, cli_encoder *encoder, minnow_context *context, size_t i,
-                                 minnow_error *error) {
+/* A vector -> what is printed of it. Runs on any thread. */
+static minnow_status finish_item(void *user, cli_encoder *encoder, size_t i, minnow_error *error) {
     const embed *e = user;
     cli_item *item = &encoder->items[i];
     float *vector = encoder->vectors + i * encoder->dimensions;
-    if (os_interrupted()) return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
-    TRY(cli_encode_vector(NULL, encoder, context, i, error));
     if (e->dimensions < encoder->dimensions && !e->model.no_normalize)
         TRY(cli_renormalize(vector, e->dimensions, error));
     if (e->npy != NULL) {
@@ -151,8 +148,7 @@ static void format_tokens(const embed *e, const int32_t *ids, const float *vecto
     cli_buffer_text(&item->json, "]");
 }
 
-static minnow_status encode_item_tokens(void *user, cli_encoder *encoder, minnow_context *context, size_t i,
-                                        minnow_error *error) {
+static minnow_status encode_item_tokens(void *user, cli_encoder *encoder, size_t i, minnow_error *error) {
     const embed *e = user;
     cli_item *item = &encoder->items[i];
     const char *text = cli_encoder_text(encoder, i);
@@ -169,8 +165,8 @@ static minnow_status encode_item_tokens(void *user, cli_encoder *encoder, minnow
     if (status == MINNOW_OK)
         status = minnow_tokenize(encoder->model, text, item->bytes, encoder->max_tokens, ids, n, &n, NULL, error);
     if (status == MINNOW_OK)
-        status = minnow_encode_tokens(context, text, item->bytes, vectors, n * encoder->dimensions, &item->encoding,
-                                      error);
+        status = minnow_encode_tokens(encoder->context, text, item->bytes, vectors, n * encoder->dimensions,
+                                      &item->encoding, error);
     if (status == MINNOW_OK) {
         format_tokens(e, ids, vectors, item);
         status = finish_json(item, error);
@@ -192,7 +188,8 @@ static minnow_status write_item(embed *e, size_t i, minnow_error *error) {
 
 static minnow_status run_block(embed *e, minnow_error *error) {
     cli_encoder *c = &e->encoder;
-    const minnow_status status = cli_encoder_run(c, e->tokens ? encode_item_tokens : encode_item, e, error);
+    const minnow_status status = e->tokens ? cli_encoder_each(c, encode_item_tokens, e, error)
+                                           : cli_encoder_run(c, finish_item, e, error);
     minnow_error failed;
     size_t i;
     for (i = 0; i < c->n_done; i++) { /* what was done before an error is worth having */

@@ -54,7 +54,7 @@ static minnow_status print_pair(const cli_encoder *e, size_t i, int json, minnow
 }
 
 static minnow_status run_block(cli_encoder *e, int json, minnow_error *error) {
-    const minnow_status status = cli_encoder_run(e, cli_encode_vector, NULL, error);
+    const minnow_status status = cli_encoder_run(e, NULL, NULL, error);
     minnow_error failed;
     size_t i;
     for (i = 0; i < e->n_done / 2; i++) {

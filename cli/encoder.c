@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/os.h"
 #include "cli.h"
 
 #define BLOCK_TEXT_BYTES ((size_t)4 * 1024 * 1024)
-#define MAX_CONTEXTS ((size_t)16) /* each has its own packed weights; more threads than this share contexts */
+#define MAX_THREADS ((size_t)16) /* unless asked for */
 
 static minnow_status out_of_memory(minnow_error *error) {
     return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
@@ -33,6 +34,19 @@ static minnow_status open_model(cli_encoder *e, minnow_error *error) {
     return status;
 }
 
+static minnow_status create_context(cli_encoder *e, minnow_error *error) {
+    minnow_context_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.n_threads = e->n_threads;
+    options.max_tokens = e->options.max_tokens;
+    options.pooling = e->options.pooling;
+    options.no_normalize = e->options.no_normalize;
+    return minnow_context_create(&e->context, e->model, &options, error);
+}
+
+static size_t default_threads(void) { return cpu_count() < MAX_THREADS ? cpu_count() : MAX_THREADS; }
+
 minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options, size_t block_items,
                                minnow_error *error) {
     minnow_status status = MINNOW_OK;
@@ -41,13 +55,14 @@ minnow_status cli_encoder_open(cli_encoder *e, const cli_model_options *options,
     TRY_GOTO(open_model(e, error));
     e->dimensions = minnow_model_dimensions(e->model);
     e->max_tokens = options->max_tokens != 0 ? options->max_tokens : minnow_model_max_tokens(e->model);
-    e->n_threads = options->n_threads != 0 ? options->n_threads : cpu_count();
-    e->n_contexts = e->n_threads < MAX_CONTEXTS ? e->n_threads : MAX_CONTEXTS;
-    e->capacity = block_items * e->n_contexts;
+    e->n_threads = options->n_threads != 0 ? options->n_threads : default_threads();
+    e->capacity = block_items * (e->n_threads < MAX_THREADS ? e->n_threads : MAX_THREADS);
     e->items = calloc(e->capacity, sizeof *e->items);
+    e->batch = calloc(e->capacity, sizeof *e->batch);
+    e->encodings = calloc(e->capacity, sizeof *e->encodings);
     e->vectors = calloc(e->capacity, e->dimensions * sizeof *e->vectors);
-    e->narrow = calloc(e->n_contexts, sizeof(minnow_context *));
-    if (e->items == NULL || e->vectors == NULL || e->narrow == NULL) TRY_GOTO(out_of_memory(error));
+    if (e->items == NULL || e->batch == NULL || e->encodings == NULL || e->vectors == NULL)
+        TRY_GOTO(out_of_memory(error));
     return MINNOW_OK;
 fail:
     cli_encoder_close(e);
@@ -57,12 +72,12 @@ fail:
 void cli_encoder_close(cli_encoder *e) {
     size_t i;
     thread_pool_close(&e->pool);
-    minnow_context_close(&e->wide);
-    for (i = 0; e->narrow != NULL && i < e->n_contexts; i++) minnow_context_close(&e->narrow[i]);
+    minnow_context_close(&e->context);
     for (i = 0; e->items != NULL && i < e->capacity; i++) cli_buffer_free(&e->items[i].json);
     minnow_model_close(&e->model);
-    free(e->narrow);
     free(e->items);
+    free(e->batch);
+    free(e->encodings);
     free(e->vectors);
     free(e->texts);
     memset(e, 0, sizeof *e);
@@ -96,90 +111,95 @@ void cli_encoder_clear(cli_encoder *e) {
     }
 }
 
-static minnow_status create_context(const cli_encoder *e, minnow_context **out, size_t n_threads, minnow_error *error) {
-    minnow_context_options options;
-    if (*out != NULL) return MINNOW_OK;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.n_threads = n_threads;
-    options.max_tokens = e->options.max_tokens;
-    options.pooling = e->options.pooling;
-    options.no_normalize = e->options.no_normalize;
-    return minnow_context_create(out, e->model, &options, error);
+/* --- Running ------------------------------------------------------------------------------------------------------ */
+
+static int stop_if_interrupted(void *user, size_t n_done, size_t n_texts) {
+    (void)user;
+    (void)n_done;
+    (void)n_texts;
+    return os_interrupted() != 0;
 }
 
-/* A block on its way through the threads. */
-typedef struct block_run {
-    cli_encoder *encoder;
-    cli_encode_fn encode;
-    void *user;
-    atomic_size_t next;
-    minnow_error *errors; /* [n_contexts] */
-    size_t *failed_items; /* [n_contexts], n_items if none */
-} block_run;
+static minnow_status encode_batch(cli_encoder *e, minnow_error *error) {
+    const minnow_batch_options options = {sizeof options, stop_if_interrupted, NULL};
+    minnow_status status;
+    size_t i;
+    for (i = 0; i < e->n_items; i++) e->batch[i] = (minnow_text){cli_encoder_text(e, i), e->items[i].bytes};
+    status = minnow_encode_batch(e->context, e->batch, e->n_items, e->vectors, e->capacity * e->dimensions,
+                                 e->encodings, &options, &e->n_done, error);
+    for (i = 0; i < e->n_done; i++) e->items[i].encoding = e->encodings[i];
+    return status;
+}
 
-static void run_part(void *context, size_t part, size_t n_parts) {
-    block_run *run = context;
-    cli_encoder *e = run->encoder;
+/* What follows for items [0, n), by threads that take the next one. */
+typedef struct finish_run {
+    cli_encoder *encoder;
+    cli_item_fn finish;
+    void *user;
+    size_t n;
+    atomic_size_t next;
+    atomic_flag failing; /* held for the two below */
+    size_t failed;       /* the first item that failed, or n */
+    minnow_error error;  /* why */
+} finish_run;
+
+static void note_failure(finish_run *run, size_t item, const minnow_error *error) {
+    while (atomic_flag_test_and_set(&run->failing)) continue; /* for a short copy */
+    if (item < run->failed) {
+        run->failed = item;
+        run->error = *error;
+    }
+    atomic_flag_clear(&run->failing);
+}
+
+static void finish_part(void *context, size_t part, size_t n_parts) {
+    finish_run *run = context;
+    minnow_error error;
+    size_t item;
+    (void)part;
     (void)n_parts;
-    for (;;) {
-        const size_t item = atomic_fetch_add(&run->next, 1);
-        if (item >= e->n_items) return;
-        if (run->encode(run->user, e, e->narrow[part], item, &run->errors[part]) == MINNOW_OK) continue;
-        run->failed_items[part] = item;
-        atomic_store(&run->next, e->n_items); /* items before this one are taken already, and will be finished */
+    while ((item = atomic_fetch_add(&run->next, 1)) < run->n) {
+        if (run->finish(run->user, run->encoder, item, &error) == MINNOW_OK) continue;
+        note_failure(run, item, &error);
+        atomic_store(&run->next, run->n); /* items before this one are taken already, and will be finished */
         return;
     }
 }
 
-static minnow_status run_parallel(cli_encoder *e, cli_encode_fn encode, void *user, minnow_error *error) {
-    block_run run;
-    minnow_status status = MINNOW_OK;
-    size_t i, first = e->n_items;
-    if (e->pool == NULL) TRY(thread_pool_create(&e->pool, e->n_contexts, error));
-    for (i = 0; i < e->n_contexts; i++) TRY(create_context(e, &e->narrow[i], e->n_threads / e->n_contexts, error));
-    memset(&run, 0, sizeof run);
-    run.encoder = e;
-    run.encode = encode;
-    run.user = user;
-    run.errors = calloc(e->n_contexts, sizeof *run.errors);
-    run.failed_items = calloc(e->n_contexts, sizeof *run.failed_items);
-    if (run.errors == NULL || run.failed_items == NULL) {
-        status = out_of_memory(error);
-    } else {
-        for (i = 0; i < e->n_contexts; i++) run.failed_items[i] = e->n_items;
-        thread_pool_run(e->pool, run_part, &run);
-        for (i = 0; i < e->n_contexts; i++) {
-            if (run.failed_items[i] >= first) continue;
-            first = run.failed_items[i];
-            *error = run.errors[i];
-            status = error->status;
-        }
-        e->n_done = first;
-    }
-    free(run.errors);
-    free(run.failed_items);
-    return status;
+static minnow_status finish_items(cli_encoder *e, cli_item_fn finish, void *user, minnow_error *error) {
+    finish_run run = {.encoder = e, .finish = finish, .user = user, .n = e->n_done, .failed = e->n_done};
+    if (!e->has_pool) TRY(thread_pool_create(&e->pool, e->n_threads, error));
+    e->has_pool = 1;
+    atomic_init(&run.next, 0);
+    atomic_flag_clear(&run.failing);
+    thread_pool_run(run.n > 1 ? e->pool : NULL, finish_part, &run);
+    if (run.failed == run.n) return MINNOW_OK;
+    e->n_done = run.failed;
+    *error = run.error;
+    return error->status;
 }
 
-minnow_status cli_encoder_run(cli_encoder *e, cli_encode_fn encode, void *user, minnow_error *error) {
-    size_t i;
+minnow_status cli_encoder_run(cli_encoder *e, cli_item_fn finish, void *user, minnow_error *error) {
+    minnow_status encoded;
     e->n_done = 0;
-    if (e->n_threads > 1 && e->n_items >= 2 * e->n_threads) return run_parallel(e, encode, user, error);
-    if (e->n_threads == 1) TRY(create_context(e, &e->narrow[0], 1, error));
-    else TRY(create_context(e, &e->wide, e->n_threads, error));
-    for (i = 0; i < e->n_items; i++) {
-        TRY(encode(user, e, e->n_threads == 1 ? e->narrow[0] : e->wide, i, error));
-        e->n_done = i + 1;
+    if (e->context == NULL) TRY(create_context(e, error));
+    encoded = encode_batch(e, error);
+    if (finish != NULL && e->n_done > 0) { /* what was done before an error is worth having */
+        minnow_error failed;
+        const minnow_status status = finish_items(e, finish, user, &failed);
+        if (status != MINNOW_OK) {
+            *error = failed;
+            return status;
+        }
     }
-    return MINNOW_OK;
+    return encoded;
 }
 
-minnow_status cli_encode_vector(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error) {
-    cli_item *it = &e->items[item];
-    (void)user;
-    return minnow_encode(context, cli_encoder_text(e, item), it->bytes, e->vectors + item * e->dimensions,
-                         e->dimensions, &it->encoding, error);
+minnow_status cli_encoder_each(cli_encoder *e, cli_item_fn encode, void *user, minnow_error *error) {
+    e->n_done = 0;
+    if (e->context == NULL) TRY(create_context(e, error));
+    for (; e->n_done < e->n_items; e->n_done++) TRY(encode(user, e, e->n_done, error));
+    return MINNOW_OK;
 }
 
 const char *cli_encoder_text(const cli_encoder *e, size_t item) {

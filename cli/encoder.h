@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Many texts -> vectors, on all threads, in order. Texts are gathered into a block, and the block is encoded.
- *
- *   many texts in a block: a context a thread, each thread takes the next text; nobody waits inside a layer
- *   few texts:             one context with all threads, text by text
- *
- * Both give the same bytes. Contexts are created when first needed. */
+ * Many texts -> vectors, on all threads, in order. Texts are gathered into a block; the block is encoded as one batch,
+ * and then whatever the command makes of each vector is made on all threads too (to print a float takes as long as to
+ * compute it). */
 #ifndef MINNOW_CLI_ENCODER_H
 #define MINNOW_CLI_ENCODER_H
 
@@ -15,7 +12,6 @@
 #include "base/thread.h"
 #include "buffer.h"
 #include "options.h"
-
 
 /* One text of a block and what became of it. */
 typedef struct cli_item {
@@ -28,15 +24,17 @@ typedef struct cli_encoder {
     minnow_model *model;
     cli_model_options options;
     size_t dimensions, max_tokens; /* the model's; those in force */
-    size_t n_threads, n_contexts;
-    thread_pool *pool;
-    minnow_context *wide;
-    minnow_context **narrow; /* [n_contexts] */
+    size_t n_threads;
+    minnow_context *context;
+    thread_pool *pool;             /* for what follows encoding; NULL until it is needed, and for one thread */
+    int has_pool;
 
     /* The block. */
     char *texts;
     size_t texts_bytes, texts_capacity;
-    cli_item *items; /* [capacity] */
+    cli_item *items;            /* [capacity] */
+    minnow_text *batch;         /* [capacity], while it is encoded */
+    minnow_encoding *encodings; /* [capacity] */
     size_t n_items, capacity;
     size_t n_done;  /* after a run: leading items that succeeded; all of them unless the run failed */
     float *vectors; /* [capacity, dimensions] */
@@ -53,15 +51,15 @@ minnow_status cli_encoder_add(cli_encoder *e, const char *text, size_t bytes, in
 
 const char *cli_encoder_text(const cli_encoder *e, size_t item);
 
-/* Encodes one item with a context; called on any thread, for items in any order. */
-typedef minnow_status (*cli_encode_fn)(void *user, cli_encoder *e, minnow_context *context, size_t item,
-                                       minnow_error *error);
-/* Runs `encode` over the block's items. The error is that of the first item, in order, that failed. */
-minnow_status cli_encoder_run(cli_encoder *e, cli_encode_fn encode, void *user, minnow_error *error);
+/* What a command does with one item. */
+typedef minnow_status (*cli_item_fn)(void *user, cli_encoder *e, size_t item, minnow_error *error);
+/* Encodes the block's items into e->vectors and calls `finish` (NULL: nothing) for those that are done, on any thread,
+ * in any order. Ends early after an interrupt, if those are caught. The error is that of the first item, in order, that
+ * failed. */
+minnow_status cli_encoder_run(cli_encoder *e, cli_item_fn finish, void *user, minnow_error *error);
+/* Calls `encode`, which encodes the item with e->context itself, one item after the other. */
+minnow_status cli_encoder_each(cli_encoder *e, cli_item_fn encode, void *user, minnow_error *error);
 /* Empties the block. */
 void cli_encoder_clear(cli_encoder *e);
-
-/* encode function: items' vectors into e->vectors. */
-minnow_status cli_encode_vector(void *user, cli_encoder *e, minnow_context *context, size_t item, minnow_error *error);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "base/os.h"
 #include "convert/npy/npy.h"
 #include "eval.h"
 #include "run.h"
@@ -65,16 +64,10 @@ static int compare_places(const void *a, const void *b) {
     return (x->text > y->text) - (x->text < y->text);
 }
 
-static minnow_status encode_item(void *user, cli_encoder *e, minnow_context *context, size_t item,
-                                 minnow_error *error) {
-    if (os_interrupted()) return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
-    return cli_encode_vector(user, e, context, item, error);
-}
-
 /* Encodes what is in the block; places are those of its texts. */
 static minnow_status run_block(eval_source *s, const place *places, eval_vectors *out, minnow_error *error) {
     cli_encoder *e = &s->encoder;
-    TRY(cli_encoder_run(e, encode_item, NULL, error));
+    TRY(cli_encoder_run(e, NULL, NULL, error));
     for (size_t i = 0; i < e->n_items; i++) {
         const size_t text = places[i].text;
         memcpy(out->data + text * out->dimensions, e->vectors + i * e->dimensions, e->dimensions * sizeof *out->data);
