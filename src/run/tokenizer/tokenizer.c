@@ -62,7 +62,7 @@ static minnow_status check_config(const tokenizer_config *config, minnow_error *
 
 /* --- The vocabulary ----------------------------------------------------------------------------------------------- */
 
-/* All texts, one copy: t->by_id holds the vocabulary's tokens, then the added ones; not sorted yet. */
+/* All texts, one copy: t->by_id holds the vocabulary's tokens, then the added ones; not sorted yet, unless ids are. */
 static minnow_status copy_texts(tokenizer *t, const tokenizer_config *config, minnow_error *error) {
     const size_t vocab_bytes = config->vocab_offsets[config->n_vocab];
     size_t bytes = vocab_bytes, used = vocab_bytes;
@@ -97,25 +97,43 @@ static int same_text(const trie_key *a, const trie_key *b) {
     return a->bytes == b->bytes && memcmp(a->text, b->text, a->bytes) == 0;
 }
 
-static minnow_status build_vocab(tokenizer *t, size_t n_vocab, minnow_error *error) {
-    TRY(trie_sort_by_text(t->by_id, n_vocab, error));
-    for (size_t i = 1; i < n_vocab; i++)
-        if (same_text(&t->by_id[i - 1], &t->by_id[i]))
-            return error_set(error, MINNOW_ERROR_FORMAT, "token '%.*s' is there twice, as %d and %d",
-                             shown(t->by_id[i].bytes), (const char *)t->by_id[i].text, t->by_id[i - 1].value,
-                             t->by_id[i].value);
-    return trie_build(&t->vocab, t->by_id, n_vocab, error);
+static minnow_status there_twice(const trie_key *key, int32_t a, int32_t b, minnow_error *error) {
+    return error_set(error, MINNOW_ERROR_FORMAT, "token '%.*s' is there twice, as %d and %d", shown(key->bytes),
+                     (const char *)key->text, a < b ? a : b, a < b ? b : a);
 }
 
-/* Sorts by id; one token, one id: added tokens may repeat what the vocabulary says, not contradict it. */
+static minnow_status build_vocab(tokenizer *t, size_t n_vocab, minnow_error *error) {
+    trie_key *keys = malloc(n_vocab * sizeof *keys + 1);
+    minnow_status status;
+    if (keys == NULL) return out_of_memory(error);
+    memcpy(keys, t->by_id, n_vocab * sizeof *keys);
+    TRY_GOTO(trie_sort_by_text(keys, n_vocab, error));
+    for (size_t i = 1; i < n_vocab; i++)
+        if (same_text(&keys[i - 1], &keys[i]))
+            TRY_GOTO(there_twice(&keys[i], keys[i - 1].value, keys[i].value, error));
+    TRY_GOTO(trie_build(&t->vocab, keys, n_vocab, error));
+fail:
+    free(keys);
+    return status;
+}
+
+/* One token, one id: added tokens may repeat what the vocabulary and each other say, not contradict it. */
+static minnow_status check_added(const tokenizer *t, trie_key *added, size_t n, minnow_error *error) {
+    TRY(trie_sort_by_text(added, n, error));
+    for (size_t i = 0; i < n; i++) {
+        const trie_key *key = &added[i];
+        int32_t id = key->value;
+        if (trie_longest(&t->vocab, TRIE_ROOT, key->text, key->bytes, &id) == key->bytes && id != key->value)
+            return there_twice(key, id, key->value, error);
+        if (i > 0 && same_text(&added[i - 1], key) && added[i - 1].value != key->value)
+            return there_twice(key, added[i - 1].value, key->value, error);
+    }
+    return MINNOW_OK;
+}
+
+/* Sorts by id, which one token has. */
 static minnow_status index_ids(tokenizer *t, minnow_error *error) {
     size_t n = 0;
-    TRY(trie_sort_by_text(t->by_id, t->n_tokens, error));
-    for (size_t i = 1; i < t->n_tokens; i++)
-        if (same_text(&t->by_id[i - 1], &t->by_id[i]) && t->by_id[i - 1].value != t->by_id[i].value)
-            return error_set(error, MINNOW_ERROR_FORMAT, "token '%.*s' is there twice, as %d and %d",
-                             shown(t->by_id[i].bytes), (const char *)t->by_id[i].text, t->by_id[i - 1].value,
-                             t->by_id[i].value);
     TRY(trie_sort_by_value(t->by_id, t->n_tokens, error));
     for (size_t i = 0; i < t->n_tokens; i++) {
         const trie_key *key = &t->by_id[i], *last = n > 0 ? &t->by_id[n - 1] : NULL;
@@ -247,6 +265,7 @@ minnow_status tokenizer_create(tokenizer **out, const tokenizer_config *config, 
     TRY_GOTO(copy_texts(t, config, error));
     n_vocab = t->n_tokens - config->n_added_tokens;
     TRY_GOTO(build_vocab(t, n_vocab, error));
+    TRY_GOTO(check_added(t, t->by_id + n_vocab, config->n_added_tokens, error));
     TRY_GOTO(index_ids(t, error));
     TRY_GOTO(build_added(t, config, error));
     TRY_GOTO(copy_template(t, config, error));

@@ -34,13 +34,10 @@ static int by_value(const trie_key *a, const trie_key *b) {
     return order != 0 ? order : compare_texts(a, b);
 }
 
-/* Merge sort: the C library's qsort may be quadratic on keys that were made for it. */
-static minnow_status sort_keys(trie_key *keys, size_t n, int (*compare)(const trie_key *, const trie_key *),
-                               minnow_error *error) {
-    trie_key *from = keys, *to, *spare;
-    if (n < 2) return MINNOW_OK;
-    to = spare = n > SIZE_MAX / sizeof *spare ? NULL : malloc(n * sizeof *spare);
-    if (spare == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n);
+/* Merge sort: the C library's qsort may be quadratic on keys that were made for it. `spare` is as long as `keys`. */
+static void merge_sort(trie_key *keys, size_t n, trie_key *spare,
+                       int (*compare)(const trie_key *, const trie_key *)) {
+    trie_key *from = keys, *to = spare;
     for (size_t width = 1; width < n; width *= 2) {
         trie_key *swap = from;
         for (size_t start = 0; start < n; start += 2 * width) {
@@ -54,91 +51,154 @@ static minnow_status sort_keys(trie_key *keys, size_t n, int (*compare)(const tr
         to = swap;
     }
     if (from != keys) memcpy(keys, from, n * sizeof *keys);
+}
+
+/* The first bytes of a key as a number: its order is theirs. */
+#define PREFIX_BYTES 8
+
+typedef struct prefixed_key {
+    uint64_t prefix;
+    uint32_t place; /* among the keys */
+} prefixed_key;
+
+static uint64_t text_prefix(const trie_key *key) {
+    uint64_t prefix = 0;
+    for (uint32_t i = 0; i < PREFIX_BYTES; i++) prefix = prefix << 8 | (i < key->bytes ? key->text[i] : 0);
+    return prefix;
+}
+
+/* Sorts by prefix alone: a stable counting sort by each of its bytes, the last one first. Returns the sorted half of
+ * `items`, [2 n]. */
+static prefixed_key *sort_prefixes(prefixed_key *items, size_t n) {
+    prefixed_key *from = items, *to = items + n;
+    for (unsigned shift = 0; shift < 8 * PREFIX_BYTES; shift += 8) {
+        prefixed_key *swap = from;
+        size_t place[256] = {0}, sum = 0;
+        for (size_t i = 0; i < n; i++) place[from[i].prefix >> shift & 0xff]++;
+        if (place[from[0].prefix >> shift & 0xff] == n) continue;
+        for (size_t byte = 0; byte < 256; byte++) {
+            const size_t count = place[byte];
+            place[byte] = sum;
+            sum += count;
+        }
+        for (size_t i = 0; i < n; i++) to[place[from[i].prefix >> shift & 0xff]++] = from[i];
+        from = to;
+        to = swap;
+    }
+    return from;
+}
+
+minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error) {
+    prefixed_key *items, *sorted;
+    trie_key *spare;
+    minnow_status status = MINNOW_OK;
+    if (n < 2) return MINNOW_OK;
+    items = n > UINT32_MAX || n > SIZE_MAX / 2 / sizeof *items ? NULL : malloc(2 * n * sizeof *items);
+    spare = n > SIZE_MAX / sizeof *spare ? NULL : malloc(n * sizeof *spare);
+    if (items == NULL || spare == NULL)
+        TRY_GOTO(error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n));
+    for (size_t i = 0; i < n; i++) items[i] = (prefixed_key){text_prefix(&keys[i]), (uint32_t)i};
+    sorted = sort_prefixes(items, n);
+    memcpy(spare, keys, n * sizeof *keys);
+    for (size_t i = 0; i < n; i++) keys[i] = spare[sorted[i].place];
+    for (size_t i = 0, end; i < n; i = end) { /* keys of one prefix: by what is behind it */
+        for (end = i + 1; end < n && sorted[end].prefix == sorted[i].prefix;) end++;
+        if (end - i > 1) merge_sort(keys + i, end - i, spare, by_text);
+    }
+fail:
+    free(items);
+    free(spare);
+    return status;
+}
+
+/* What is in order at the beginning stays there: vocabularies are. */
+minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error) {
+    size_t sorted = n > 0, a, b, end = n;
+    trie_key *spare;
+    while (sorted < n && by_value(&keys[sorted - 1], &keys[sorted]) <= 0) sorted++;
+    if (sorted == n) return MINNOW_OK;
+    spare = malloc((n - sorted) * sizeof *spare);
+    if (spare == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n);
+    merge_sort(keys + sorted, n - sorted, spare, by_value);
+    memcpy(spare, keys + sorted, (n - sorted) * sizeof *spare);
+    for (a = sorted, b = n - sorted; b > 0;) /* merged from the back */
+        keys[--end] = a > 0 && by_value(&keys[a - 1], &spare[b - 1]) > 0 ? keys[--a] : spare[--b];
     free(spare);
     return MINNOW_OK;
 }
 
-minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error) {
-    return sort_keys(keys, n, by_text, error);
-}
-
-minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error) {
-    return sort_keys(keys, n, by_value, error);
-}
-
 /* --- Slots -------------------------------------------------------------------------------------------------------- */
 
-/* A range of keys that share their first `depth` bytes and still needs its children. */
+/* A range of two keys or more that share their first `depth` bytes; it still needs its children. */
 typedef struct pending {
     uint32_t node, depth;
     size_t first, end;
 } pending;
 
-/* Free slots are a doubly linked list through `next` and `previous`, oldest block first. */
+/* Free slots are a doubly linked list, oldest block first; the links are in the slots: nodes[i].base is the next one,
+ * values[i] the one before. */
 typedef struct builder {
     trie *out;
     size_t capacity;
-    uint32_t *next, *previous; /* [capacity] */
     uint32_t head, tail;
-    pending *stack; /* ranges are disjoint and not empty: at most one for each key */
+    pending *stack; /* ranges are disjoint and of two keys or more: at most one for each key */
     size_t n_stack;
+    uint8_t labels[BLOCK]; /* of one node's children ... */
+    size_t starts[BLOCK + 1]; /* ... whose keys begin here */
 } builder;
 
-static int grow_array(void **array, size_t count, size_t element_bytes) {
-    void *grown = count > SIZE_MAX / element_bytes ? NULL : realloc(*array, count * element_bytes);
-    if (grown == NULL) return 0;
-    *array = grown;
-    return 1;
+#define TAKEN_ROOT (TRIE_NONE - 1) /* the root's parent while the trie is built: its slot is not free */
+
+static minnow_status grow(builder *b, minnow_error *error) {
+    const size_t capacity = b->capacity == 0 ? 4 * BLOCK : 2 * b->capacity;
+    void *nodes = realloc(b->out->nodes, capacity * sizeof *b->out->nodes), *values;
+    if (nodes != NULL) b->out->nodes = nodes;
+    values = realloc(b->out->values, capacity * sizeof *b->out->values);
+    if (values != NULL) b->out->values = values;
+    if (nodes == NULL || values == NULL)
+        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu trie nodes", capacity);
+    b->capacity = capacity;
+    return MINNOW_OK;
 }
 
 static minnow_status add_block(builder *b, minnow_error *error) {
     const size_t first = b->out->n_nodes;
     if (first + BLOCK > MAX_NODES) return error_set(error, MINNOW_ERROR_MEMORY, "the vocabulary is too large");
-    if (first + BLOCK > b->capacity) {
-        const size_t capacity = b->capacity == 0 ? 4 * BLOCK : 2 * b->capacity;
-        void *nodes = b->out->nodes, *values = b->out->values, *next = b->next, *previous = b->previous;
-        const int grown =
-            grow_array(&nodes, capacity, sizeof(trie_node)) + grow_array(&values, capacity, sizeof(int32_t)) +
-            grow_array(&next, capacity, sizeof(uint32_t)) + grow_array(&previous, capacity, sizeof(uint32_t));
-        b->out->nodes = nodes;
-        b->out->values = values;
-        b->next = next;
-        b->previous = previous;
-        if (grown != 4) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu trie nodes", capacity);
-        b->capacity = capacity;
-    }
+    if (first + BLOCK > b->capacity) TRY(grow(b, error));
     for (uint32_t i = (uint32_t)first; i < first + BLOCK; i++) {
-        b->out->nodes[i] = (trie_node){0, TRIE_NONE};
-        b->out->values[i] = 0;
-        b->previous[i] = b->tail;
-        b->next[i] = TRIE_NONE;
-        if (b->tail == TRIE_NONE) b->head = i;
-        else b->next[b->tail] = i;
-        b->tail = i;
+        b->out->nodes[i] = (trie_node){i + 1, TRIE_NONE};
+        b->out->values[i] = (int32_t)(i - 1);
     }
+    b->out->nodes[first + BLOCK - 1].base = TRIE_NONE;
+    b->out->values[first] = (int32_t)b->tail;
+    if (b->tail == TRIE_NONE) b->head = (uint32_t)first;
+    else b->out->nodes[b->tail].base = (uint32_t)first;
+    b->tail = (uint32_t)(first + BLOCK - 1);
     b->out->n_nodes = first + BLOCK;
     return MINNOW_OK;
 }
 
-static void take_slot(builder *b, uint32_t slot) {
-    const uint32_t next = b->next[slot], previous = b->previous[slot];
+static uint32_t previous_slot(const builder *b, uint32_t slot) { return (uint32_t)b->out->values[slot]; }
+static int slot_is_free(const builder *b, uint32_t slot) { return b->out->nodes[slot].parent == TRIE_NONE; }
+
+static void take_slot(builder *b, uint32_t slot, uint32_t parent) {
+    const uint32_t next = b->out->nodes[slot].base, previous = previous_slot(b, slot);
     if (previous == TRIE_NONE) b->head = next;
-    else b->next[previous] = next;
+    else b->out->nodes[previous].base = next;
     if (next == TRIE_NONE) b->tail = previous;
-    else b->previous[next] = previous;
-    b->next[slot] = b->previous[slot] = slot; /* marks it as taken */
+    else b->out->values[next] = (int32_t)previous;
+    b->out->nodes[slot] = (trie_node){0, parent};
+    b->out->values[slot] = 0;
 }
 
-static int slot_is_free(const builder *b, uint32_t slot) { return b->next[slot] != slot; }
-
 /* A base for which every label's slot is free. */
-static minnow_status find_base(builder *b, const uint8_t *labels, size_t n, uint32_t *base, minnow_error *error) {
-    uint32_t slot = n == 1 ? b->head : b->tail;
-    for (int i = 0; i < MAX_TRIES && slot != TRIE_NONE; i++, slot = b->previous[slot]) {
+static minnow_status find_base(builder *b, size_t n_labels, uint32_t *base, minnow_error *error) {
+    uint32_t slot = n_labels == 1 ? b->head : b->tail;
+    for (int i = 0; i < MAX_TRIES && slot != TRIE_NONE; i++, slot = previous_slot(b, slot)) {
         size_t fits = 1;
-        *base = slot ^ labels[0];
-        while (fits < n && slot_is_free(b, *base ^ labels[fits])) fits++;
-        if (fits == n) return MINNOW_OK;
+        *base = slot ^ b->labels[0];
+        while (fits < n_labels && slot_is_free(b, *base ^ b->labels[fits])) fits++;
+        if (fits == n_labels) return MINNOW_OK;
     }
     *base = (uint32_t)b->out->n_nodes;
     return add_block(b, error);
@@ -146,52 +206,84 @@ static minnow_status find_base(builder *b, const uint8_t *labels, size_t n, uint
 
 /* --- Nodes -------------------------------------------------------------------------------------------------------- */
 
-static minnow_status expand(builder *b, pending range, const trie_key *keys, minnow_error *error) {
-    trie *t = b->out;
-    uint8_t labels[BLOCK];
-    size_t starts[BLOCK + 1];
+/* The rest of a key that shares no more with another: one child after another. */
+static minnow_status add_rest(builder *b, uint32_t node, uint32_t depth, const trie_key *key, minnow_error *error) {
+    for (; depth < key->bytes; depth++) {
+        uint32_t child;
+        if (b->head == TRIE_NONE) TRY(add_block(b, error));
+        child = b->head;
+        take_slot(b, child, node);
+        b->out->nodes[node].base |= child ^ key->text[depth];
+        node = child;
+    }
+    b->out->nodes[node].base |= TRIE_KEY_ENDS;
+    b->out->values[node] = key->value;
+    return MINNOW_OK;
+}
+
+/* The labels that follow in a range's keys, and where in it they begin; returns their number. */
+static size_t find_labels(builder *b, const pending *range, const trie_key *keys) {
     size_t n = 0;
+    for (size_t i = range->first; i < range->end; i++) {
+        const uint8_t label = keys[i].text[range->depth];
+        if (n > 0 && b->labels[n - 1] == label) continue;
+        b->labels[n] = label;
+        b->starts[n++] = i;
+    }
+    b->starts[n] = range->end;
+    return n;
+}
+
+static minnow_status expand(builder *b, pending range, const trie_key *keys, minnow_error *error) {
+    size_t n;
     uint32_t base;
     if (keys[range.first].bytes == range.depth) { /* the shortest key of a range comes first */
-        t->nodes[range.node].base |= TRIE_KEY_ENDS;
-        t->values[range.node] = keys[range.first++].value;
+        b->out->nodes[range.node].base |= TRIE_KEY_ENDS;
+        b->out->values[range.node] = keys[range.first++].value;
     }
-    for (size_t i = range.first; i < range.end; i++) {
-        const uint8_t label = keys[i].text[range.depth];
-        if (n > 0 && labels[n - 1] == label) continue;
-        labels[n] = label;
-        starts[n++] = i;
-    }
-    if (n == 0) return MINNOW_OK;
-    starts[n] = range.end;
-    TRY(find_base(b, labels, n, &base, error));
-    t->nodes[range.node].base |= base;
+    n = find_labels(b, &range, keys);
+    TRY(find_base(b, n, &base, error));
+    b->out->nodes[range.node].base |= base;
+    for (size_t i = 0; i < n; i++) take_slot(b, base ^ b->labels[i], range.node);
     for (size_t i = 0; i < n; i++) {
-        const uint32_t child = base ^ labels[i];
-        take_slot(b, child);
-        t->nodes[child].parent = range.node;
-        b->stack[b->n_stack++] = (pending){child, range.depth + 1, starts[i], starts[i + 1]};
+        const uint32_t child = base ^ b->labels[i];
+        if (b->starts[i + 1] - b->starts[i] > 1)
+            b->stack[b->n_stack++] = (pending){child, range.depth + 1, b->starts[i], b->starts[i + 1]};
+        else
+            TRY(add_rest(b, child, range.depth + 1, &keys[b->starts[i]], error));
     }
     return MINNOW_OK;
 }
 
+/* What is left free holds no links any more. */
+static void clear_free_slots(builder *b) {
+    for (uint32_t slot = b->head, next; slot != TRIE_NONE; slot = next) {
+        next = b->out->nodes[slot].base;
+        b->out->nodes[slot].base = 0;
+        b->out->values[slot] = 0;
+    }
+    b->out->nodes[TRIE_ROOT].parent = TRIE_NONE;
+}
+
 minnow_status trie_build(trie *out, const trie_key *keys, size_t n, minnow_error *error) {
-    builder b = {out, 0, NULL, NULL, TRIE_NONE, TRIE_NONE, NULL, 0};
+    builder *b = malloc(sizeof *b);
     minnow_status status;
     memset(out, 0, sizeof *out);
-    TRY_GOTO(add_block(&b, error));
-    take_slot(&b, TRIE_ROOT);
-    b.stack = n > SIZE_MAX / sizeof *b.stack - 1 ? NULL : malloc((n + 1) * sizeof *b.stack);
-    if (b.stack == NULL) {
-        status = error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n);
-        goto fail;
-    }
-    if (n > 0) b.stack[b.n_stack++] = (pending){TRIE_ROOT, 0, 0, n};
-    while (b.n_stack > 0) TRY_GOTO(expand(&b, b.stack[--b.n_stack], keys, error));
+    if (b == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for a trie");
+    b->out = out;
+    b->capacity = b->n_stack = 0;
+    b->head = b->tail = TRIE_NONE;
+    b->stack = n > SIZE_MAX / sizeof *b->stack - 1 ? NULL : malloc((n + 1) * sizeof *b->stack);
+    if (b->stack == NULL) TRY_GOTO(error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n));
+    TRY_GOTO(add_block(b, error));
+    take_slot(b, TRIE_ROOT, TAKEN_ROOT);
+    if (n == 1) TRY_GOTO(add_rest(b, TRIE_ROOT, 0, keys, error));
+    if (n > 1) b->stack[b->n_stack++] = (pending){TRIE_ROOT, 0, 0, n};
+    while (b->n_stack > 0) TRY_GOTO(expand(b, b->stack[--b->n_stack], keys, error));
+    clear_free_slots(b);
 fail:
-    free(b.stack);
-    free(b.next);
-    free(b.previous);
+    free(b->stack);
+    free(b);
     if (status != MINNOW_OK) trie_free(out);
     return status;
 }

@@ -35,8 +35,8 @@ typedef struct trie_key {
     int32_t value;
 } trie_key;
 
-/* Sorts by text, and by value where texts are equal, or the other way round; in n log n steps. Fails if out of
- * memory. */
+/* Sorts by text, and by value where texts are equal, or the other way round; in n log n steps at most. Fails if out
+ * of memory. */
 minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error);
 minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error);
 
