@@ -18,10 +18,28 @@ uint32_t crc32c_update_tables(uint32_t state, const uint8_t *p, size_t bytes) {
     return state;
 }
 
+/* The product of two polynomials modulo the CRC's; bit 31 is the coefficient of 1. */
+static uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (; a != 0; a <<= 1) {
+        product ^= b & (0u - (a >> 31));
+        b = b >> 1 ^ (0x82f63b78u & (0u - (b & 1)));
+    }
+    return product;
+}
+
+uint32_t crc32c_append_zeros(uint32_t state, size_t n) {
+    for (uint32_t power = 1u << 23; n > 0; n >>= 1, power = multiply(power, power)) /* x^8, squared again and again */
+        if (n & 1) state = multiply(state, power);
+    return state;
+}
+
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes) {
     if (bytes == 0) return crc; /* data may be NULL */
 #if defined(__x86_64__)
     if (cpu_best_tier() != CPU_TIER_SCALAR) return ~crc32c_update_avx2(~crc, data, bytes);
+#elif defined(__aarch64__)
+    if (cpu_best_tier() >= CPU_TIER_NEON_DOTPROD) return ~crc32c_update_neon_dotprod(~crc, data, bytes);
 #endif
     return ~crc32c_update_tables(~crc, data, bytes);
 }

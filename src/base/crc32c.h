@@ -13,5 +13,9 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 /* One file for each way of doing it; all take and give the register, without the inversions. */
 uint32_t crc32c_update_tables(uint32_t state, const uint8_t *p, size_t bytes);
 uint32_t crc32c_update_avx2(uint32_t state, const uint8_t *p, size_t bytes); /* x86-64: every AVX2 machine has SSE4.2 */
+uint32_t crc32c_update_neon_dotprod(uint32_t state, const uint8_t *p, size_t bytes); /* AArch64 */
+
+/* The register after `n` bytes of zeros; in steps by the digits of n. */
+uint32_t crc32c_append_zeros(uint32_t state, size_t n);
 
 #endif

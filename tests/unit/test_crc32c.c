@@ -56,9 +56,32 @@ static void every_way_gives_the_same(void **state) {
             assert_int_equal(crc32c_update_tables(~0u, data + start, n), expected);
 #if defined(__x86_64__)
             if (cpu_has_tier(CPU_TIER_AVX2)) assert_int_equal(crc32c_update_avx2(~0u, data + start, n), expected);
+#elif defined(__aarch64__)
+            if (cpu_has_tier(CPU_TIER_NEON_DOTPROD))
+                assert_int_equal(crc32c_update_neon_dotprod(~0u, data + start, n), expected);
 #endif
             assert_int_equal(crc32c(crc32c(0, data + start, n / 3), data + start + n / 3, n - n / 3), ~expected);
         }
+}
+
+/* Streams side by side, whose ends are anywhere. */
+static void long_texts(void **state) {
+    static uint8_t data[40000];
+    uint32_t random = 7;
+    (void)state;
+    for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+    for (size_t start = 0; start < 3; start++)
+        for (size_t n = 12270; n + start <= sizeof data; n += n < 12330 ? 1 : 977)
+            assert_int_equal(crc32c(0, data + start, n), ~slow(~0u, data + start, n));
+}
+
+static void zeros_are_appended(void **state) {
+    static const uint8_t zeros[5000];
+    (void)state;
+    for (size_t n = 0; n <= sizeof zeros; n = n * 3 / 2 + 1) {
+        assert_int_equal(crc32c_append_zeros(0x12345678, n), slow(0x12345678, zeros, n));
+        assert_int_equal(crc32c_append_zeros(0, n), 0);
+    }
 }
 
 int main(void) {
@@ -66,6 +89,8 @@ int main(void) {
         cmocka_unit_test(published_sums),
         cmocka_unit_test(tables_are_right),
         cmocka_unit_test(every_way_gives_the_same),
+        cmocka_unit_test(long_texts),
+        cmocka_unit_test(zeros_are_appended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
