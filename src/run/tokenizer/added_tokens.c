@@ -10,23 +10,29 @@
 #include "run/tokenizer/parts.h"
 #include "run/tokenizer/unicode.h"
 
-minnow_status added_set_init(added_set *set, trie_key *keys, size_t n_keys, added_token *tokens, size_t n_tokens,
+minnow_status added_set_init(added_set *set, const trie_key *keys, size_t n_keys, added_token *tokens, size_t n_tokens,
                              minnow_error *error) {
+    trie_key *sorted = malloc(n_keys * sizeof *sorted + 1);
     size_t n = 0;
+    minnow_status status;
     memset(set, 0, sizeof *set);
     set->tokens = tokens;
     set->n_tokens = n_tokens;
     set->only_begin = -1;
-    TRY(trie_sort_by_text(keys, n_keys, error));
+    if (sorted == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu added tokens", n_keys);
+    TRY_GOTO(trie_sort_by_text(sorted, keys, n_keys, error));
     for (size_t i = 0; i < n_keys; i++) { /* equal contents are in the order of their tokens */
-        if (n > 0 && keys[n - 1].bytes == keys[i].bytes && memcmp(keys[n - 1].text, keys[i].text, keys[i].bytes) == 0)
-            continue;
-        keys[n++] = keys[i];
-        set->begins[keys[i].text[0]] = 1;
-        if (keys[i].bytes > set->longest) set->longest = keys[i].bytes;
+        const trie_key *key = &sorted[i], *last = &sorted[n > 0 ? n - 1 : 0];
+        if (n > 0 && last->bytes == key->bytes && memcmp(last->text, key->text, key->bytes) == 0) continue;
+        sorted[n++] = *key;
+        set->begins[key->text[0]] = 1;
+        if (key->bytes > set->longest) set->longest = key->bytes;
     }
-    if (n > 0 && keys[0].text[0] == keys[n - 1].text[0]) set->only_begin = keys[0].text[0];
-    return trie_build(&set->contents, keys, n, error);
+    if (n > 0 && sorted[0].text[0] == sorted[n - 1].text[0]) set->only_begin = sorted[0].text[0];
+    TRY_GOTO(trie_build(&set->contents, sorted, n, error));
+fail:
+    free(sorted);
+    return status;
 }
 
 void added_set_free(added_set *set) {

@@ -90,7 +90,7 @@ typedef struct added_set {
 
 /* `keys` are contents, their values indexes into `tokens`; equal contents: the first one counts. Takes over
  * `tokens`. */
-minnow_status added_set_init(added_set *set, trie_key *keys, size_t n_keys, added_token *tokens, size_t n_tokens,
+minnow_status added_set_init(added_set *set, const trie_key *keys, size_t n_keys, added_token *tokens, size_t n_tokens,
                              minnow_error *error);
 void added_set_free(added_set *set);
 

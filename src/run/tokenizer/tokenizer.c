@@ -22,7 +22,7 @@ static minnow_status out_of_memory(minnow_error *error) {
 static minnow_status check_text(const uint8_t *text, size_t bytes, const char *what, int32_t id, minnow_error *error) {
     uint32_t c;
     for (size_t i = 0; i < bytes;) {
-        const size_t n = utf8_decode(text + i, bytes - i, &c);
+        const size_t n = text[i] < 0x80 ? 1 : utf8_decode(text + i, bytes - i, &c);
         if (n == 0) return error_set(error, MINNOW_ERROR_FORMAT, "%s %d: invalid UTF-8", what, id);
         i += n;
     }
@@ -106,8 +106,7 @@ static minnow_status build_vocab(tokenizer *t, size_t n_vocab, minnow_error *err
     trie_key *keys = malloc(n_vocab * sizeof *keys + 1);
     minnow_status status;
     if (keys == NULL) return out_of_memory(error);
-    memcpy(keys, t->by_id, n_vocab * sizeof *keys);
-    TRY_GOTO(trie_sort_by_text(keys, n_vocab, error));
+    TRY_GOTO(trie_sort_by_text(keys, t->by_id, n_vocab, error));
     for (size_t i = 1; i < n_vocab; i++)
         if (same_text(&keys[i - 1], &keys[i]))
             TRY_GOTO(there_twice(&keys[i], keys[i - 1].value, keys[i].value, error));
@@ -118,17 +117,23 @@ fail:
 }
 
 /* One token, one id: added tokens may repeat what the vocabulary and each other say, not contradict it. */
-static minnow_status check_added(const tokenizer *t, trie_key *added, size_t n, minnow_error *error) {
-    TRY(trie_sort_by_text(added, n, error));
+static minnow_status check_added(const tokenizer *t, size_t n_vocab, minnow_error *error) {
+    const size_t n = t->n_tokens - n_vocab;
+    trie_key *added = malloc(n * sizeof *added + 1);
+    minnow_status status;
+    if (added == NULL) return out_of_memory(error);
+    TRY_GOTO(trie_sort_by_text(added, t->by_id + n_vocab, n, error));
     for (size_t i = 0; i < n; i++) {
         const trie_key *key = &added[i];
         int32_t id = key->value;
         if (trie_longest(&t->vocab, TRIE_ROOT, key->text, key->bytes, &id) == key->bytes && id != key->value)
-            return there_twice(key, id, key->value, error);
+            TRY_GOTO(there_twice(key, id, key->value, error));
         if (i > 0 && same_text(&added[i - 1], key) && added[i - 1].value != key->value)
-            return there_twice(key, added[i - 1].value, key->value, error);
+            TRY_GOTO(there_twice(key, added[i - 1].value, key->value, error));
     }
-    return MINNOW_OK;
+fail:
+    free(added);
+    return status;
 }
 
 /* Sorts by id, which one token has. */
@@ -265,7 +270,7 @@ minnow_status tokenizer_create(tokenizer **out, const tokenizer_config *config, 
     TRY_GOTO(copy_texts(t, config, error));
     n_vocab = t->n_tokens - config->n_added_tokens;
     TRY_GOTO(build_vocab(t, n_vocab, error));
-    TRY_GOTO(check_added(t, t->by_id + n_vocab, config->n_added_tokens, error));
+    TRY_GOTO(check_added(t, n_vocab, error));
     TRY_GOTO(index_ids(t, error));
     TRY_GOTO(build_added(t, config, error));
     TRY_GOTO(copy_template(t, config, error));

@@ -88,26 +88,36 @@ static prefixed_key *sort_prefixes(prefixed_key *items, size_t n) {
     return from;
 }
 
-minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error) {
+/* Keys of one prefix, by what is behind it. `items` are the keys' prefixes in order. */
+static minnow_status sort_behind_prefixes(trie_key *keys, const prefixed_key *items, size_t n, minnow_error *error) {
+    trie_key *spare = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && items[end].prefix == items[i].prefix;) end++;
+        if (end - i == 1) continue;
+        if (end - i > capacity) {
+            capacity = 2 * (end - i);
+            free(spare);
+            spare = capacity > SIZE_MAX / sizeof *spare ? NULL : malloc(capacity * sizeof *spare);
+            if (spare == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n);
+        }
+        merge_sort(keys + i, end - i, spare, by_text);
+    }
+    free(spare);
+    return MINNOW_OK;
+}
+
+minnow_status trie_sort_by_text(trie_key *out, const trie_key *keys, size_t n, minnow_error *error) {
     prefixed_key *items, *sorted;
-    trie_key *spare;
-    minnow_status status = MINNOW_OK;
-    if (n < 2) return MINNOW_OK;
+    minnow_status status;
+    if (n == 0) return MINNOW_OK;
     items = n > UINT32_MAX || n > SIZE_MAX / 2 / sizeof *items ? NULL : malloc(2 * n * sizeof *items);
-    spare = n > SIZE_MAX / sizeof *spare ? NULL : malloc(n * sizeof *spare);
-    if (items == NULL || spare == NULL)
-        TRY_GOTO(error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n));
+    if (items == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for %zu tokens", n);
     for (size_t i = 0; i < n; i++) items[i] = (prefixed_key){text_prefix(&keys[i]), (uint32_t)i};
     sorted = sort_prefixes(items, n);
-    memcpy(spare, keys, n * sizeof *keys);
-    for (size_t i = 0; i < n; i++) keys[i] = spare[sorted[i].place];
-    for (size_t i = 0, end; i < n; i = end) { /* keys of one prefix: by what is behind it */
-        for (end = i + 1; end < n && sorted[end].prefix == sorted[i].prefix;) end++;
-        if (end - i > 1) merge_sort(keys + i, end - i, spare, by_text);
-    }
-fail:
+    for (size_t i = 0; i < n; i++) out[i] = keys[sorted[i].place];
+    status = sort_behind_prefixes(out, sorted, n, error);
     free(items);
-    free(spare);
     return status;
 }
 

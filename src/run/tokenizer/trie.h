@@ -35,9 +35,9 @@ typedef struct trie_key {
     int32_t value;
 } trie_key;
 
-/* Sorts by text, and by value where texts are equal, or the other way round; in n log n steps at most. Fails if out
- * of memory. */
-minnow_status trie_sort_by_text(trie_key *keys, size_t n, minnow_error *error);
+/* Sorts by text, and by value where texts are equal (into `out`), or the other way round (in place); in n log n steps
+ * at most. Fails if out of memory. */
+minnow_status trie_sort_by_text(trie_key *out, const trie_key *keys, size_t n, minnow_error *error);
 minnow_status trie_sort_by_value(trie_key *keys, size_t n, minnow_error *error);
 
 /* Builds from keys that are sorted by text and have no duplicates; borrows their texts during the call only. Takes time
