@@ -4,20 +4,21 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#if defined(_WIN32)
+#if defined(MINNOW_MINIMAL)
+#elif defined(_WIN32)
 #include <windows.h>
 #else
 #include <sched.h>
 #include <unistd.h>
 #endif
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(CPU_TIERS_X86) && defined(__linux__)
 #include <sys/syscall.h>
 #endif
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(CPU_TIERS_ARM) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
-#if defined(__x86_64__)
+#if defined(CPU_TIERS_X86)
 #include <cpuid.h>
 
 /* The register state that the operating system saves (XCR0): AVX needs bits 1 and 2, AVX-512 bits 5 to 7 as well. */
@@ -56,7 +57,7 @@ static int find_tier(cpu_tier tier) {
     default: return 0;
     }
 }
-#elif defined(__aarch64__)
+#elif defined(CPU_TIERS_ARM)
 /* The files are compiled for Armv8.2 with an extension or two. getauxval says what Linux allows; its bits are part of
  * its ABI, and older headers lack some names. */
 static int find_tier(cpu_tier tier) {
@@ -149,7 +150,9 @@ int cpu_tier_from_name(const char *name) {
 }
 
 unsigned cpu_count(void) {
-#if defined(_WIN32)
+#if defined(MINNOW_MINIMAL)
+    return 1;
+#elif defined(_WIN32)
     SYSTEM_INFO info;
     GetSystemInfo(&info);
     return info.dwNumberOfProcessors > 0 ? (unsigned)info.dwNumberOfProcessors : 1;

@@ -4,6 +4,13 @@
 #ifndef MINNOW_BASE_CPU_H
 #define MINNOW_BASE_CPU_H
 
+/* Whose tiers this build has. MINNOW_MINIMAL, the smallest library, has none: portable C, one thread, no files. */
+#if !defined(MINNOW_MINIMAL) && defined(__x86_64__)
+#define CPU_TIERS_X86 1
+#elif !defined(MINNOW_MINIMAL) && defined(__aarch64__)
+#define CPU_TIERS_ARM 1
+#endif
+
 typedef enum cpu_tier {
     CPU_TIER_SCALAR = 0,   /* portable C */
     CPU_TIER_AVX2,         /* x86-64: AVX2 + FMA */

@@ -36,9 +36,9 @@ uint32_t crc32c_append_zeros(uint32_t state, size_t n) {
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes) {
     if (bytes == 0) return crc; /* data may be NULL */
-#if defined(__x86_64__)
+#if defined(CPU_TIERS_X86)
     if (cpu_best_tier() != CPU_TIER_SCALAR) return ~crc32c_update_avx2(~crc, data, bytes);
-#elif defined(__aarch64__)
+#elif defined(CPU_TIERS_ARM)
     if (cpu_best_tier() >= CPU_TIER_NEON_DOTPROD) return ~crc32c_update_neon_dotprod(~crc, data, bytes);
 #endif
     return ~crc32c_update_tables(~crc, data, bytes);

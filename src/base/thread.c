@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`; workers spin
  * briefly before they sleep, because the jobs of one encoder layer follow each other within microseconds. */
+#if !defined(MINNOW_MINIMAL)
 #include "base/thread.h"
 
 #include <pthread.h>
@@ -168,11 +169,6 @@ void thread_pool_barrier(thread_pool *pool, size_t n) {
         if (i >= SPINS) sched_yield(); /* more threads than processors are free */
 }
 
-void thread_pool_share(size_t n, size_t grain, size_t part, size_t n_parts, size_t *begin, size_t *end) {
-    const size_t n_grains = n / grain + (n % grain != 0);
-    const size_t each = n_grains / n_parts, extra = n_grains % n_parts;
-    const size_t first = part * each + (part < extra ? part : extra);
-    const size_t last = first + each + (part < extra ? 1 : 0);
-    *begin = first * grain < n ? first * grain : n;
-    *end = last * grain < n ? last * grain : n;
-}
+#else
+typedef int thread_is_not_for_this_build;
+#endif

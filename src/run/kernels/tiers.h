@@ -3,6 +3,7 @@
 #ifndef MINNOW_RUN_KERNELS_TIERS_H
 #define MINNOW_RUN_KERNELS_TIERS_H
 
+#include "base/cpu.h"
 #include "run/kernels/kernels.h"
 
 #define NORM_PARTIALS 16
@@ -10,7 +11,7 @@
 #define ATTENTION_QUERIES 8 /* at most, whose scores lie in the scratch memory at once */
 
 extern const kernels kernels_scalar; /* ref.c */
-#if defined(__x86_64__)
+#if defined(CPU_TIERS_X86)
 extern const kernels kernels_avx2;
 extern const kernels kernels_avxvnni;
 extern const kernels kernels_avx512;
@@ -18,7 +19,7 @@ extern const kernels kernels_avx512vnni;
 #if defined(__linux__)
 extern const kernels kernels_amx; /* other systems' leave to use it is not known here */
 #endif
-#elif defined(__aarch64__)
+#elif defined(CPU_TIERS_ARM)
 extern const kernels kernels_neon;
 extern const kernels kernels_neon_dotprod;
 extern const kernels kernels_neon_i8mm;

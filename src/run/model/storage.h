@@ -9,6 +9,7 @@
 typedef struct int8_storage {
     file_map map;  /* zeroed if there is none */
     uint8_t *copy; /* of a file that could not be mapped; memory_aligned_free */
+    void (*release)(struct int8_storage *storage); /* of these two; NULL: there is neither */
     arena memory;  /* layers, and (built models) all arrays */
     const uint8_t *tokenizer_data; /* the file's tokenizer section, for tokenizer_data_read; NULL in built models */
     size_t tokenizer_bytes;
