@@ -41,15 +41,19 @@ static int holds_partials(dtype type) {
 
 partial *op_new_partial(const shape_op *op, int rank, const int64_t *dims) {
     partial *p;
-    size_t n = 1, i;
+    size_t n = 1, bytes, i;
     int d;
     for (d = 0; d < rank; d++) {
         if (dims[d] < 0 || dims[d] > SHAPES_MAX_ELEMENTS) return NULL;
         n *= (size_t)dims[d];
         if (n > SHAPES_MAX_ELEMENTS) return NULL;
     }
-    p = arena_alloc(&op->in->scratch, sizeof *p + n * sizeof *p->elements);
-    if (p == NULL) return NULL;
+    bytes = sizeof *p + n * sizeof *p->elements;
+    p = arena_alloc(&op->in->scratch, bytes);
+    if (p == NULL) {
+        if (op->in->scratch.limit_bytes - op->in->scratch.used_bytes > bytes + 64) op->in->starved = 1;
+        return NULL;
+    }
     p->rank = rank;
     if (rank > 0) memcpy(p->dims, dims, (size_t)rank * sizeof *dims);
     p->n = n;
@@ -302,7 +306,11 @@ minnow_status graph_infer_shapes(graph *g, minnow_error *error) {
         goto fail;
     }
     for (i = 0; i < g->n_values; i++) read_declaration(&in, i);
-    for (i = 0; i < g->n_nodes; i++) TRY_GOTO(infer_node(&in, i, error));
+    for (i = 0; i < g->n_nodes; i++) {
+        status = infer_node(&in, i, error);
+        if (in.starved) status = error_set(error, MINNOW_ERROR_MEMORY, "out of memory while inferring shapes");
+        if (status != MINNOW_OK) goto fail;
+    }
     for (i = 0; i < g->n_values; i++) write_result(&in, i);
 fail:
     shapes_terms_free(&in.terms);

@@ -95,6 +95,7 @@ typedef struct inference {
     graph *g;
     shapes_terms terms;
     arena scratch;   /* partial values; its limit is a budget, beyond which they are unknown */
+    int starved;     /* 1: within the budget, but there was no memory */
     shape *shapes;   /* [n_values] */
     const partial **partials; /* [n_values], NULL: not known; never changed once they stand here */
 } inference;
