@@ -109,7 +109,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz,fuzz_*.c))
 $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
-	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(WRAPPED) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
 # The kernels that these test and no tier of the library has (see there).
 ifeq ($(ARCH),x86_64)
 $(foreach t,kernels fused engine engine_threads finite,$(BUILD)/tests/test_$t$(EXE)): \
@@ -117,6 +117,9 @@ $(foreach t,kernels fused engine engine_threads finite,$(BUILD)/tests/test_$t$(E
 endif
 # Counts the library's allocations.
 $(BUILD)/tests/test_context$(EXE): private LDFLAGS += $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f)
+# What tests/unit/failing_memory.h puts in front of libc.
+$(BUILD)/tests/test_torture$(EXE): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc free mmap munmap pthread_create, \
+    -Wl$(comma)--wrap=$f)
 # A fuzz target outside libFuzzer: replays the files it is given.
 $(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
