@@ -159,7 +159,7 @@ static void assert_works(job *j, const job *expected) {
     assert_memory_equal(j->vector, expected->vector, sizeof j->vector);
 }
 
-/* Opening a graph and preparing it to be run, constants that cannot be folded for want of memory are left to the run. */
+/* Where a graph is opened and made ready, constants that cannot be folded for want of memory are left to the run. */
 static int may_do_without(const job *j) { return j->action <= CREATE && j->source >= FROM_FOLDER; }
 
 /* 0 if there was no such request. */
