@@ -1,7 +1,8 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
 # Everything that runs tests or fuzzes. Tests run from the repository's root.
 #   $(BUILD)/debug      ASan + UBSan      $(BUILD)/aarch64    cross build, run under qemu-user
-#   $(BUILD)/windows    cross build       $(BUILD)/fuzzing    libFuzzer      $(BUILD)/coverage    llvm-cov
+#   $(BUILD)/tsan       TSan              $(BUILD)/windows    cross build
+#   $(BUILD)/fuzzing    libFuzzer         $(BUILD)/coverage   llvm-cov
 
 RUN_TESTS := bash scripts/run-tests.sh
 DEBUG_FLAGS := SANITIZE=address,undefined OPT="-O1 -g"
@@ -17,7 +18,7 @@ PACKAGE_TESTS := $(filter-out %/test_install.sh,$(sort $(wildcard tests/package/
 cli_commands = $(foreach t,$(CLI_TESTS),'RUNNER="$(RUNNER)" MINNOW=$(1)/minnow$(EXE) bash $(t)')
 package_commands = $(foreach t,$(PACKAGE_TESTS),'CC="$(CC)" BUILD=$(BUILD) bash $(t)')
 
-.PHONY: test test-debug test-aarch64 test-install windows replay-programs run-unit run-debug
+.PHONY: test test-debug test-tsan run-tsan test-aarch64 test-install windows replay-programs run-unit run-debug
 replay-programs: $(REPLAY)
 test: all $(UNIT) ## unit tests, command-line tests, fuzz corpora replayed under ASan
 	$(MAKE) BUILD=$(BUILD)/debug $(DEBUG_FLAGS) replay-programs
@@ -28,6 +29,13 @@ run-debug: all $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)) $(call cli_commands,$(BUILD))
 run-unit: $(UNIT)
 	@$(RUN_TESTS) $(unit_commands)
+# Those that have threads; test_encode, with the real model in FP32, would take very long.
+THREADED := base encode_batch encode_int8 engine_threads interpreter shared
+TSAN_FLAGS := BUILD=$(BUILD)/tsan SANITIZE=thread OPT="-O1 -g"
+test-tsan: ## tests with threads, under ThreadSanitizer
+	$(MAKE) $(TSAN_FLAGS) run-tsan
+run-tsan: $(THREADED:%=$(BUILD)/tests/test_%$(EXE))
+	@$(RUN_TESTS) $(foreach t,$^,'TSAN_OPTIONS=halt_on_error=1 $(t)')
 # No -L: loader and libc are both those of libc6:arm64, which libcmocka-dev:arm64 brings. The loader of libc6-arm64-cross
 # (-L /usr/aarch64-linux-gnu) would take that libc too, and such a pair spins for ever in pthread_create.
 AARCH64_FLAGS := BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \

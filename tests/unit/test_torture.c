@@ -13,9 +13,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "convert/pack/pack.h"
 #include "failing_memory.h"
-#include "random_model.h"
+#include "small_minnow.h"
 
 #define FOLDER "tests/golden/tiny-bert/gelu-f32"
 #define ONNX "tests/golden/onnx/bert_ts14.onnx"
@@ -24,14 +23,6 @@
 #define MAX_FLOATS 4096
 #define EMULATED_STEP 7 /* under an emulator, every 7th request */
 
-static const char vocab_text[] = "[UNK][CLS][SEP]abc##a##bhello";
-static const uint32_t vocab_offsets[] = {0, 5, 10, 15, 16, 17, 18, 21, 24, 29};
-static const int32_t cls = 1, sep = 2;
-static const tokenizer_added_token added = {"[SEP]", 5, 2, 1, 0, 0, 0, 0};
-static const tokenizer_config small_tokenizer = {.vocab_text = vocab_text, .vocab_offsets = vocab_offsets, .n_vocab = 9,
-                                                 .added_tokens = &added, .n_added_tokens = 1, .lowercase = 1,
-                                                 .continuing_prefix = "##", .max_chars_per_word = 100,
-                                                 .prefix_ids = &cls, .suffix_ids = &sep, .n_prefix = 1, .n_suffix = 1};
 static const char vocab_file[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\nc\n##a\nhello\n";
 
 static char folder[] = "/tmp/minnow-test-XXXXXX", minnow_path[64], vocab_path[64];
@@ -39,15 +30,13 @@ static uint8_t *file; /* the .minnow file's bytes */
 static size_t file_bytes;
 
 static int set_up(void **state) {
-    random_model r;
     minnow_error error = {0};
     minnow_status status;
     (void)state;
-    if (mkdtemp(folder) == NULL || !random_model_init(&r, &small_shape, 7)) return -1;
+    if (mkdtemp(folder) == NULL) return -1;
     snprintf(minnow_path, sizeof minnow_path, "%s/model.minnow", folder);
     snprintf(vocab_path, sizeof vocab_path, "%s/vocab.txt", folder);
-    status = pack_bytes(&r.model, &small_tokenizer, &file, &file_bytes, &error);
-    random_model_free(&r);
+    status = small_minnow_bytes(&file, &file_bytes, &error);
     if (status == MINNOW_OK) status = file_write_all(minnow_path, file, file_bytes, &error);
     if (status == MINNOW_OK) status = file_write_all(vocab_path, vocab_file, sizeof vocab_file - 1, &error);
     if (status != MINNOW_OK) fprintf(stderr, "%s\n", error.message);
