@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/open.h"
+#include "base/thread.h"
 #include "cli.h"
 #include "convert/import/import.h"
 #include "convert/onnx/onnx.h"
@@ -17,13 +18,16 @@ static const char help[] =
     "operators, and the memory its activations need.\n"
     "\n"
     "MODEL is an ONNX file, or a folder with model.onnx, onnx/model.onnx or model.safetensors; or a .minnow file, of\n"
-    "which names, shapes, settings and sections (in bytes) are shown.\n"
+    "which names, shapes, settings, sections (in bytes) and the plan are shown: the steps that encode a text, and the\n"
+    "buffers they take, each with the steps of its life and its place in one block of memory.\n"
     "\n"
     "  --dims NAME=SIZE,...  give symbolic axes a size (batch_size=1,sequence_length=128), in shapes and memory;\n"
     "                        an axis without a name is INPUT:AXIS. What is not given stays a symbol in shapes, and\n"
     "                        counts as 1 along first axes and 128 along others in bytes and memory (or less, where\n"
     "                        the model takes no more)\n"
-    "  --summary             leave out the table of nodes (or sections)\n"
+    "  --tokens N            .minnow: plan for a text of N tokens (default: the model's limit)\n"
+    "  --threads N           .minnow: plan for N threads (default: 1)\n"
+    "  --summary             leave out the table of nodes (or of steps, buffers and sections)\n"
     "  --values              add a table of all values\n"
     "  --external-data       allow tensors in other files beneath the model's folder\n"
     "  --json                one JSON object\n"
@@ -35,11 +39,15 @@ static const char help[] =
     "\n"
     "Exit codes: 0 ok, 2 wrong usage, 3 file not readable, 4 malformed, 5 unsupported, 6 out of memory.\n";
 
-enum { OPTION_DIMS = 256, OPTION_SUMMARY, OPTION_VALUES, OPTION_EXTERNAL, OPTION_JSON, OPTION_DOT };
+#define MAX_TOKENS ((size_t)1 << 20) /* more than any model has positions for */
+
+enum { OPTION_DIMS = 256, OPTION_SUMMARY, OPTION_VALUES, OPTION_EXTERNAL, OPTION_JSON, OPTION_DOT, OPTION_TOKENS,
+       OPTION_THREADS };
 
 typedef struct settings {
     const char *path, *dims;
     int show, json, dot, external_data;
+    size_t n_tokens, n_threads; /* 0: not given */
 } settings;
 
 /* What the graph keeps mapped: the model file, and those with external data. */
@@ -115,28 +123,43 @@ static minnow_status inspect_graph(const settings *s, const model_location *wher
     return status;
 }
 
+static minnow_status inspect_packed(const settings *s, const char *path, minnow_error *error) {
+    const inspect_packed_options options = {s->show, s->json, s->n_tokens, s->n_threads};
+    if (s->dot || s->dims != NULL || (s->show & INSPECT_VALUES))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: a .minnow file has no graph for --dot, --dims or --values",
+                         path);
+    return inspect_minnow(path, &options, error);
+}
+
 static minnow_status inspect(const settings *s, minnow_error *error) {
     model_location where;
     minnow_status status;
     TRY(model_locate(&where, s->path, NULL, error));
-    if (where.packed == NULL)
-        status = inspect_graph(s, &where, error);
-    else if (s->dot || s->dims != NULL || (s->show & INSPECT_VALUES))
-        status = error_set(error, MINNOW_ERROR_ARGUMENT, "%s: a .minnow file has no graph for --dot, --dims or --values",
-                           where.packed);
+    if (where.packed != NULL)
+        status = inspect_packed(s, where.packed, error);
+    else if (s->n_tokens != 0 || s->n_threads != 0)
+        status = error_set(error, MINNOW_ERROR_ARGUMENT,
+                           "%s: --tokens and --threads are for .minnow files; --dims gives a graph its sizes", s->path);
     else
-        status = inspect_minnow(where.packed, s->show, s->json, error);
+        status = inspect_graph(s, &where, error);
     model_location_free(&where);
     return status;
+}
+
+static int take_size(const char *option, const char *value, size_t high, size_t *out, int *code) {
+    if (cli_parse_size(value, 1, high, out)) return 0;
+    *code = cli_usage_error("inspect", "%s: '%.100s' is not a whole number from 1 to %zu", option, value, high);
+    return 1;
 }
 
 /* 0 to go on, else an exit code is in *code. */
 static int read_options(int argc, char **argv, settings *s, int *code) {
     static const struct option options[] = {
-        {"dims", required_argument, NULL, OPTION_DIMS},   {"summary", no_argument, NULL, OPTION_SUMMARY},
-        {"values", no_argument, NULL, OPTION_VALUES},     {"external-data", no_argument, NULL, OPTION_EXTERNAL},
-        {"json", no_argument, NULL, OPTION_JSON},         {"dot", no_argument, NULL, OPTION_DOT},
-        {"help", no_argument, NULL, 'h'},                 {NULL, 0, NULL, 0}};
+        {"dims", required_argument, NULL, OPTION_DIMS},     {"summary", no_argument, NULL, OPTION_SUMMARY},
+        {"values", no_argument, NULL, OPTION_VALUES},       {"external-data", no_argument, NULL, OPTION_EXTERNAL},
+        {"json", no_argument, NULL, OPTION_JSON},           {"dot", no_argument, NULL, OPTION_DOT},
+        {"tokens", required_argument, NULL, OPTION_TOKENS}, {"threads", required_argument, NULL, OPTION_THREADS},
+        {"help", no_argument, NULL, 'h'},                   {NULL, 0, NULL, 0}};
     int option;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
@@ -147,6 +170,12 @@ static int read_options(int argc, char **argv, settings *s, int *code) {
         case OPTION_EXTERNAL: s->external_data = 1; break;
         case OPTION_JSON: s->json = 1; break;
         case OPTION_DOT: s->dot = 1; break;
+        case OPTION_TOKENS:
+            if (take_size("--tokens", optarg, MAX_TOKENS, &s->n_tokens, code)) return 1;
+            break;
+        case OPTION_THREADS:
+            if (take_size("--threads", optarg, THREAD_POOL_MAX, &s->n_threads, code)) return 1;
+            break;
         case 'h': fputs(help, stdout); return *code = cli_finish(CLI_OK), 1;
         default: return *code = cli_option_error("inspect", option, argv, options), 1;
         }
@@ -155,7 +184,7 @@ static int read_options(int argc, char **argv, settings *s, int *code) {
 }
 
 int cmd_inspect(int argc, char **argv) {
-    settings s = {NULL, NULL, INSPECT_NODES, 0, 0, 0};
+    settings s = {.show = INSPECT_NODES};
     minnow_error error;
     int code = CLI_OK;
     if (read_options(argc, argv, &s, &code)) return code;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "convert/graph/graph.h"
+#include "run/engine/plan.h"
 
 #define INSPECT_UNKNOWN UINT64_MAX /* a count of bytes that depends on sizes nobody gave */
 #define INSPECT_MAX_DIMS 16
@@ -65,8 +66,18 @@ minnow_status inspect_print_table(const inspection *in, int show, minnow_error *
 void inspect_print_json(const inspection *in, int show);
 void inspect_print_dot(const inspection *in);
 
-/* A .minnow file, which has sections instead of nodes (inspect_minnow.c). INSPECT_NODES shows them. */
-minnow_status inspect_minnow(const char *path, int show, int json, minnow_error *error);
+/* A .minnow file, which has sections instead of nodes (inspect_minnow.c), and a plan for one text (inspect_plan.c).
+ * INSPECT_NODES shows them. */
+typedef struct inspect_packed_options {
+    int show, json;
+    size_t n_tokens, n_threads; /* what the plan is for; 0: the model's limit; one */
+} inspect_packed_options;
+minnow_status inspect_minnow(const char *path, const inspect_packed_options *options, minnow_error *error);
+
+/* The plan's bytes in a line; its steps and buffers; as a JSON field with a comma behind. */
+void inspect_plan_memory(const engine_plan *plan);
+void inspect_plan_table(const engine_plan *plan, size_t n_layers);
+void inspect_plan_json(const engine_plan *plan, size_t n_layers, int show);
 
 /* "input", "constant", "output", or "inner" for what nodes pass on. */
 const char *inspect_role_name(uint8_t role);

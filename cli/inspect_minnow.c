@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow inspect of a .minnow file: what the model is, how its vectors are made, and where its bytes are.
+ * minnow inspect of a .minnow file: what the model is, how its vectors are made, where its bytes are, and the plan by
+ * which it runs.
  *
  *      #  layer  section          encoding    stored   decoded    offset
  *      3         word_codes       plain     11720448  11720448    241664
@@ -17,6 +18,7 @@ typedef struct packed_file {
     const char *path;
     const int8_model *model;
     model_sections sections;
+    engine_plan plan;
 } packed_file;
 
 /* --- What both ways of printing name ------------------------------------------------------------------------------ */
@@ -124,7 +126,11 @@ static void print_table(const packed_file *f, int show) {
     printf("%-12s WordPiece, ids below %zu\n", "tokenizer", tokenizer_vocab_size(m->tokenizer));
     printf("%-12s %s, %s\n", "pooling", pooling_name(m->pooling), m->normalize ? "normalized" : "not normalized");
     printf("%-12s %zu tokens by default, %zu at most\n", "limits", m->max_tokens, m->n_positions);
-    if (show & INSPECT_NODES) print_sections(f);
+    inspect_plan_memory(&f->plan);
+    if (show & INSPECT_NODES) {
+        inspect_plan_table(&f->plan, m->n_layers);
+        print_sections(f);
+    }
     sum_groups(f, sums);
     printf("\n%10s  part\n", "bytes");
     for (size_t i = 0; i < N_GROUPS; i++) printf("%10zu  %s\n", sums[i], groups[i]);
@@ -180,6 +186,7 @@ static void json_section(const packed_file *f, size_t i) {
 static void print_json(const packed_file *f, int show) {
     putchar('{');
     json_model(f);
+    inspect_plan_json(&f->plan, f->model->n_layers, show);
     printf("\n\"n_sections\":%" PRIu32, f->sections.n);
     if (show & INSPECT_NODES) {
         fputs(",\"sections\":[", stdout);
@@ -189,7 +196,27 @@ static void print_json(const packed_file *f, int show) {
     fputs("}\n", stdout);
 }
 
-minnow_status inspect_minnow(const char *path, int show, int json, minnow_error *error) {
+static minnow_status make_plan(packed_file *f, const inspect_packed_options *o, minnow_error *error) {
+    const int8_model *m = f->model;
+    const size_t n_tokens = o->n_tokens != 0 ? o->n_tokens : m->max_tokens;
+    if (n_tokens > m->n_positions)
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu tokens asked for, the model has positions for %zu", n_tokens,
+                         m->n_positions);
+    if (!engine_plan_make(&f->plan, m, n_tokens, n_tokens, o->n_threads != 0 ? o->n_threads : 1))
+        return error_set(error, MINNOW_ERROR_MEMORY, "out of memory: %zu tokens at once", n_tokens);
+    return MINNOW_OK;
+}
+
+static minnow_status show_file(packed_file *f, const file_map *map, const inspect_packed_options *o,
+                               minnow_error *error) {
+    TRY(model_sections_read(&f->sections, map->data, map->bytes, error));
+    TRY(make_plan(f, o, error));
+    if (o->json) print_json(f, o->show);
+    else print_table(f, o->show);
+    return MINNOW_OK;
+}
+
+minnow_status inspect_minnow(const char *path, const inspect_packed_options *options, minnow_error *error) {
     packed_file f;
     int8_model *m;
     file_map map;
@@ -198,12 +225,10 @@ minnow_status inspect_minnow(const char *path, int show, int json, minnow_error 
     TRY(int8_model_open(&m, path, error)); /* says everything that is wrong with it */
     status = file_map_open(&map, path, error);
     if (status == MINNOW_OK) {
-        status = model_sections_read(&f.sections, map.data, map.bytes, error);
         f.path = path;
         f.model = m;
+        status = show_file(&f, &map, options, error);
         if (status != MINNOW_OK) (void)error_prefix(error, status, "%s", path);
-        else if (json) print_json(&f, show);
-        else print_table(&f, show);
         file_map_close(&map);
     }
     int8_model_close(&m);
