@@ -126,6 +126,8 @@ static void test_linear(void **state) {
     check(48, 80, 64);
     check(49, 80, 64);
     check(97, 33, 132);
+    check(25, 112, 384); /* tiles that are finished wholly while the next is summed */
+    check(16, 96, 404);
 }
 
 /* Heads of 12: keys and values begin inside a panel, whose columns are clamped differently. */

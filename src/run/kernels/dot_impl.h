@@ -21,27 +21,43 @@ typedef struct operands {
                           * does not look across pages. Fetching harms nothing, wherever it points */
 } operands;
 
-ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
-    vi acc[TILE_ROWS][TILE_PANELS * PANEL_VECTORS], b[TILE_PANELS * PANEL_VECTORS];
+ALWAYS_INLINE void tile_zero_sums(vi acc[][TILE_PANELS * PANEL_VECTORS], size_t rows, size_t panels) {
+    size_t r, v;
+    UNROLL for (r = 0; r < rows; r++) {
+        UNROLL for (v = 0; v < panels * PANEL_VECTORS; v++) acc[r][v] = vi_set1(0);
+    }
+}
+
+/* Inputs j to j + 3. */
+ALWAYS_INLINE void tile_step(operands o, size_t j, vi acc[][TILE_PANELS * PANEL_VECTORS], size_t rows, size_t panels,
+                             u7_side side) {
     const size_t vectors = panels * PANEL_VECTORS;
-    size_t j, r, v;
+    vi b[TILE_PANELS * PANEL_VECTORS];
+    size_t r, v;
+    UNROLL for (v = 0; v < vectors; v++)
+        b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL + v % PANEL_VECTORS * sizeof(vi));
+    UNROLL for (v = 0; v < panels; v++) __builtin_prefetch(o.next + (j * panels + 4 * v) * INT8_PANEL, 0, 2);
     UNROLL for (r = 0; r < rows; r++) {
-        UNROLL for (v = 0; v < vectors; v++) acc[r][v] = vi_set1(0);
-    }
-    for (j = 0; j < o.k; j += 4) {
+        const vi a = vi_set1_quad(o.x + r * o.stride + j);
         UNROLL for (v = 0; v < vectors; v++)
-            b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL +
-                           v % PANEL_VECTORS * sizeof(vi));
-        UNROLL for (v = 0; v < panels; v++) __builtin_prefetch(o.next + (j * panels + 4 * v) * INT8_PANEL, 0, 2);
-        UNROLL for (r = 0; r < rows; r++) {
-            const vi a = vi_set1_quad(o.x + r * o.stride + j);
-            UNROLL for (v = 0; v < vectors; v++)
-                acc[r][v] = side == U7_PANELS ? vi_dot(acc[r][v], b[v], a) : vi_dot(acc[r][v], a, b[v]);
-        }
+            acc[r][v] = side == U7_PANELS ? vi_dot(acc[r][v], b[v], a) : vi_dot(acc[r][v], a, b[v]);
     }
+}
+
+ALWAYS_INLINE void tile_store_sums(vi acc[][TILE_PANELS * PANEL_VECTORS], int32_t *out, size_t out_stride, size_t rows,
+                                   size_t panels) {
+    size_t r, v;
     UNROLL for (r = 0; r < rows; r++) {
-        UNROLL for (v = 0; v < vectors; v++) vi_store(out + r * out_stride + v * VF_LANES, acc[r][v]);
+        UNROLL for (v = 0; v < panels * PANEL_VECTORS; v++) vi_store(out + r * out_stride + v * VF_LANES, acc[r][v]);
     }
+}
+
+ALWAYS_INLINE void dot_tile(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
+    vi acc[TILE_ROWS][TILE_PANELS * PANEL_VECTORS];
+    size_t j;
+    tile_zero_sums(acc, rows, panels);
+    for (j = 0; j < o.k; j += 4) tile_step(o, j, acc, rows, panels, side);
+    tile_store_sums(acc, out, out_stride, rows, panels);
 }
 
 #ifdef TILE_HEADER /* a tier's own way: dot_tile_of, for tiles of its choice */

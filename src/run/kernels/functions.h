@@ -28,21 +28,43 @@ ALWAYS_INLINE vf clamp_of(vf x, vf low, vf high) { return vf_min(vf_max(x, low),
 /* x Phi(x) = max(x, 0) - u (1 - Phi(u)), u = |x|. The 16th root of 1 - Phi(u) is so smooth that degree 5 is enough
  * (minimax in the error of the product); squared four times. 19 operations and no division; a rational of erf needs 20
  * and a division, a polynomial for Phi itself 31. From 5.2 on the product is below 5.2e-7 and stays as it is. A NaN
- * gives -5.2e-7. Of n vectors in place, step by step: one alone would wait for each step's result. */
+ * gives -5.2e-7. In quarters, each waiting for the one before: other work goes between them. */
+#define GELU_FACTORS 7
+static const float gelu_factors[GELU_FACTORS] = {5.2f, -4.55202935e-05f, 6.92236586e-04f, -1.39624532e-03f,
+                                                 -1.77671537e-02f, -4.77798469e-02f, 9.57605720e-01f};
+typedef struct gelu_parts {
+    vf x, u, p; /* x: in, and out of the last quarter */
+} gelu_parts;
+
+ALWAYS_INLINE void gelu_quarter(gelu_parts *g, size_t quarter, const float *factors) {
+    if (quarter == 0) {
+        g->u = vf_min(vf_abs(g->x), vf_set1(factors[0]));
+        g->x = vf_max(g->x, vf_set1(0.0f));
+        g->p = vf_set1(factors[1]) * g->u + vf_set1(factors[2]);
+    } else if (quarter == 1) {
+        g->p = g->p * g->u + vf_set1(factors[3]);
+        g->p = g->p * g->u + vf_set1(factors[4]);
+        g->p = g->p * g->u + vf_set1(factors[5]);
+    } else if (quarter == 2) {
+        g->p = g->p * g->u + vf_set1(factors[6]);
+        g->p = g->p * g->p;
+        g->p = g->p * g->p;
+    } else {
+        g->p = g->p * g->p;
+        g->p = g->p * g->p;
+        g->x = g->x - g->u * g->p;
+    }
+}
+
+/* Of n vectors in place, in turns: one alone would wait for each step's result. */
 ALWAYS_INLINE void gelu_of_each(vf *x, size_t n) {
-    static const float factors[] = {6.92236586e-04f, -1.39624532e-03f, -1.77671537e-02f, -4.77798469e-02f,
-                                    9.57605720e-01f};
-    vf u[GELU_AT_ONCE], p[GELU_AT_ONCE];
-    size_t i, j;
-    UNROLL for (i = 0; i < n; i++) u[i] = vf_min(vf_abs(x[i]), vf_set1(5.2f));
-    UNROLL for (i = 0; i < n; i++) p[i] = vf_set1(-4.55202935e-05f) * u[i] + vf_set1(factors[0]);
-    UNROLL for (j = 1; j < 5; j++) {
-        UNROLL for (i = 0; i < n; i++) p[i] = p[i] * u[i] + vf_set1(factors[j]);
+    gelu_parts g[GELU_AT_ONCE];
+    size_t i, quarter;
+    UNROLL for (i = 0; i < n; i++) g[i].x = x[i];
+    UNROLL for (quarter = 0; quarter < 4; quarter++) {
+        UNROLL for (i = 0; i < n; i++) gelu_quarter(&g[i], quarter, gelu_factors);
     }
-    UNROLL for (j = 0; j < 4; j++) {
-        UNROLL for (i = 0; i < n; i++) p[i] = p[i] * p[i];
-    }
-    UNROLL for (i = 0; i < n; i++) x[i] = vf_max(x[i], vf_set1(0.0f)) - u[i] * p[i];
+    UNROLL for (i = 0; i < n; i++) x[i] = g[i].x;
 }
 ALWAYS_INLINE vf gelu_of(vf x) {
     vf at_once[1] = {x};

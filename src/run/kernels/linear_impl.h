@@ -133,6 +133,9 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }
 
+#ifdef FINISH_MEANWHILE
+#include "run/kernels/linear_meanwhile.h" /* has linear_block */
+#else
 static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
     int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
     size_t first, r;
@@ -141,6 +144,7 @@ static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, con
         for (r = 0; r < rows; r += STRIP_ROWS)
             linear_strip(x, minus, r, rows - r < STRIP_ROWS ? rows - r : STRIP_ROWS, first, w, out, sums);
 }
+#endif
 
 static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
     products_begin();
