@@ -123,6 +123,8 @@ int cpu_force_tier(cpu_tier tier) {
     return 1;
 }
 
+int cpu_forced_tier(void) { return forced_tier; }
+
 static const struct {
     const char *name;
     cpu_tier base;

@@ -35,6 +35,7 @@ cpu_tier cpu_base_tier(cpu_tier tier);
 cpu_tier cpu_best_tier(void);
 /* For tests and `MINNOW_ISA` in the CLI. Returns 0 if the tier is not there. Not thread-safe: call it first. */
 int cpu_force_tier(cpu_tier tier);
+int cpu_forced_tier(void); /* -1 if none is */
 /* "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neon-dotprod", "neon-i8mm"; and back
  * (-1 if unknown). */
 const char *cpu_tier_name(cpu_tier tier);

@@ -2,6 +2,8 @@
  * Run-time kernels: which table this machine gets. */
 #include "run/kernels/kernels.h"
 
+#include <stdatomic.h>
+
 #include "base/cpu.h"
 #include "run/kernels/tiers.h"
 
@@ -26,7 +28,30 @@ const kernels *kernels_for_tier(int tier) {
     }
 }
 
+/* Tiers of which either may be the faster: wide vectors slow some processors down, and smmla needs its operands zipped.
+ * -1 if there is none. */
+static int rival_of(cpu_tier tier) {
+    switch (tier) {
+    case CPU_TIER_AVX512: return CPU_TIER_AVX2;
+    case CPU_TIER_AVX512VNNI: return CPU_TIER_AVXVNNI;
+    case CPU_TIER_NEON_I8MM: return CPU_TIER_NEON_DOTPROD;
+    default: return -1;
+    }
+}
+
+static const kernels *choose(void) {
+    const cpu_tier tier = cpu_best_tier();
+    const kernels *usual = kernels_for_tier((int)tier), *rival = kernels_for_tier(rival_of(tier));
+    if (usual == NULL) return &kernels_scalar;
+    return rival != NULL && cpu_forced_tier() < 0 ? kernels_quicker_here(usual, rival) : usual;
+}
+
 const kernels *kernels_best(void) {
-    const kernels *best = kernels_for_tier((int)cpu_best_tier());
-    return best != NULL ? best : &kernels_scalar;
+    static _Atomic(const kernels *) kept;
+    const kernels *best = atomic_load_explicit(&kept, memory_order_acquire), *none = NULL;
+    if (cpu_forced_tier() >= 0) return choose();
+    if (best != NULL) return best;
+    best = choose();
+    /* Of threads that come at once, the first has its way. */
+    return atomic_compare_exchange_strong(&kept, &none, best) ? best : none;
 }

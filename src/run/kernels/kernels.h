@@ -48,7 +48,9 @@ typedef struct kernels {
 /* What attention_scratch_bytes is in every tier's table: one size serves them all. 0 if it does not fit in size_t. */
 size_t kernels_attention_scratch_bytes(size_t n_tokens, size_t head_dim);
 
-const kernels *kernels_best(void);            /* for cpu_best_tier() */
-const kernels *kernels_for_tier(int tier);  /* NULL if the build or machine lacks it; SCALAR is the reference */
+/* The forced tier's; else cpu_best_tier()'s, or those of a tier that may be as fast and, timed on the first call, are
+ * faster here. The same for the life of the process. */
+const kernels *kernels_best(void);
+const kernels *kernels_for_tier(int tier); /* NULL if the build or machine lacks it; SCALAR is the reference */
 
 #endif

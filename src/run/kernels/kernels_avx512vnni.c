@@ -15,7 +15,7 @@
 static inline vi vi_dot(vi sum, vi u7, vi s8) { return _mm512_dpbusd_epi32(sum, u7, s8); }
 
 /* The same; compilers leave its place among others of its kind. */
-#define FINISH_MEANWHILE
 #define VI_DOT_IN_ORDER(sum, u7, s8) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u7), "v"(s8))
 
+#define LINEAR_HEADER "run/kernels/linear_meanwhile.h" /* has linear_block_of */
 #include "run/kernels/kernels_impl.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The linear layers and what is fused with them: residual, rounding, GELU and rounding. Included by kernels_impl.h, in
- * the verbs of a tier; one with a way of its own for strips of rows names a STRIP_HEADER that has strip_dots_of,
- * products_begin and products_end. In: rows of codes, a matrix. Out: rows of floats or codes. */
+ * the verbs of a tier; one with a way of its own for blocks of rows names a LINEAR_HEADER that has
+ * linear_block_of, for strips a STRIP_HEADER that has strip_dots_of, products_begin and products_end. In: rows of codes, a matrix. Out: rows of floats or codes. */
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #ifndef STRIP_ROWS
@@ -133,9 +133,6 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }
 
-#ifdef FINISH_MEANWHILE
-#include "run/kernels/linear_meanwhile.h" /* has linear_block */
-#else
 static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
     int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
     size_t first, r;
@@ -144,13 +141,18 @@ static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, con
         for (r = 0; r < rows; r += STRIP_ROWS)
             linear_strip(x, minus, r, rows - r < STRIP_ROWS ? rows - r : STRIP_ROWS, first, w, out, sums);
 }
+
+#ifdef LINEAR_HEADER /* a tier's own way: linear_block_of */
+#include LINEAR_HEADER
+#else
+#define linear_block_of linear_block
 #endif
 
 static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
     products_begin();
     for (; rows > 0; x += LINEAR_ROWS * w->k) {
         const size_t n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
-        linear_block(x, n, w, &out);
+        linear_block_of(x, n, w, &out);
         rows -= n;
         if (out.y != NULL) out.y += n * out.stride;
         if (out.codes != NULL) out.codes += n * out.stride;

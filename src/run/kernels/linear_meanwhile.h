@@ -123,10 +123,14 @@ static void unfinished_set(unfinished *u, const int32_t *sums, const int32_t *mi
     }
 }
 
-static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
+static void linear_block_of(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
     int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS], tiles[2][TILE_ROWS * TILE_COLUMNS];
     unfinished u = unfinished_init(out);
     size_t first, r, row = 0, column = 0, t = 0;
+    if (rows < TILE_ROWS) {
+        linear_block(x, rows, w, out);
+        return;
+    }
     for (r = 0; r < rows; r++) minus[r] = -INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
     for (first = 0; first < w->n; first += TILE_COLUMNS) {
         for (r = 0; r + TILE_ROWS <= rows && first + TILE_COLUMNS <= w->n; r += TILE_ROWS, t ^= 1) {

@@ -10,6 +10,14 @@
 #define NORM_LIMIT 1e15f
 #define ATTENTION_QUERIES 8 /* at most, whose scores lie in the scratch memory at once */
 
+/* choose.c: which of two. `seconds` times one run; each gets CHOOSE_RUNS, in turns, and its quickest counts. The rival
+ * must be faster by an eighth: near ties go to `usual`, so that a machine does not change its mind. */
+#define CHOOSE_RUNS 5
+typedef double (*kernels_seconds_fn)(void *context, const kernels *k);
+const kernels *kernels_quicker(const kernels *usual, const kernels *rival, kernels_seconds_fn seconds, void *context);
+/* The same, by a small linear layer: some 20 microseconds in all with VNNI, 50 without. */
+const kernels *kernels_quicker_here(const kernels *usual, const kernels *rival);
+
 extern const kernels kernels_scalar; /* ref.c */
 #if defined(CPU_TIERS_X86)
 extern const kernels kernels_avx2;
