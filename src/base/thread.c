@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`; workers spin
- * briefly before they sleep, because the jobs of one encoder layer follow each other within microseconds. */
+ * A pool on pthreads (winpthreads on Windows). A job is announced under the lock by raising `generation`. Who waits
+ * spins first, because jobs and barriers follow each other within microseconds and to be woken takes tens of them; then
+ * lets others run; then sleeps. Where there are more threads than processors, spinning keeps others from what is waited
+ * for: nobody does. */
 #if !defined(MINNOW_MINIMAL)
 #include "base/thread.h"
 
@@ -13,7 +15,8 @@
 #include "base/cpu.h"
 #include "base/fpenv.h"
 
-#define SPINS 2000
+#define SPINS 1000 /* of relax(): some 30 microseconds */
+#define YIELDS 50
 
 typedef struct worker {
     struct thread_pool *pool;
@@ -25,10 +28,12 @@ struct thread_pool {
     size_t n_threads;   /* with the caller */
     int is_allocated;   /* by thread_pool_create */
     pthread_mutex_t lock;
-    pthread_cond_t started, finished;
+    pthread_cond_t started, finished, passed;
+    int spins;
     atomic_uint generation;
     atomic_size_t n_running;
     atomic_size_t n_arrived; /* at the barrier, which has been passed `rounds` times */
+    atomic_size_t n_asleep;  /* there */
     atomic_uint rounds;
     int stop; /* under lock; read after generation has changed */
     thread_pool_run_fn run;
@@ -36,13 +41,22 @@ struct thread_pool {
     worker workers[]; /* [n_threads - 1] */
 };
 
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Waits for another generation than `seen`; returns it. */
 static unsigned wait_for_job(thread_pool *pool, unsigned seen) {
     unsigned now = seen;
     int i;
-    for (i = 0; i < SPINS; i++) {
+    for (i = 0; i < pool->spins; i++) {
         now = atomic_load_explicit(&pool->generation, memory_order_acquire);
         if (now != seen) return now;
+        relax();
     }
     pthread_mutex_lock(&pool->lock);
     while ((now = atomic_load_explicit(&pool->generation, memory_order_acquire)) == seen)
@@ -88,6 +102,8 @@ minnow_status thread_pool_create_in(thread_pool **out, void *memory, size_t n_th
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->started, NULL);
     pthread_cond_init(&pool->finished, NULL);
+    pthread_cond_init(&pool->passed, NULL);
+    pool->spins = n_threads <= cpu_count() ? SPINS : 0;
     pool->n_threads = 1;
     for (i = 1; i < n_threads; i++) {
         worker *w = &pool->workers[i - 1];
@@ -127,6 +143,7 @@ void thread_pool_close(thread_pool **p) {
     pool->stop = 1;
     announce(pool);
     for (i = 1; i < pool->n_threads; i++) pthread_join(pool->workers[i - 1].thread, NULL);
+    pthread_cond_destroy(&pool->passed);
     pthread_cond_destroy(&pool->finished);
     pthread_cond_destroy(&pool->started);
     pthread_mutex_destroy(&pool->lock);
@@ -147,11 +164,32 @@ void thread_pool_run(thread_pool *pool, thread_pool_run_fn run, void *context) {
     atomic_store_explicit(&pool->n_running, pool->n_threads - 1, memory_order_relaxed);
     announce(pool);
     run(context, 0, pool->n_threads);
-    for (i = 0; i < SPINS; i++)
+    for (i = 0; i < pool->spins; i++) {
         if (atomic_load_explicit(&pool->n_running, memory_order_acquire) == 0) return;
+        relax();
+    }
     pthread_mutex_lock(&pool->lock);
     while (atomic_load_explicit(&pool->n_running, memory_order_acquire) != 0)
         pthread_cond_wait(&pool->finished, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Until the barrier has been passed more than `round` times. n_asleep is raised before `rounds` is read, and read after
+ * `rounds` is raised: either the sleeper sees that or the last to arrive sees it and wakes it. */
+static void sleep_at_barrier(thread_pool *pool, unsigned round) {
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->n_asleep, 1);
+    while (atomic_load(&pool->rounds) == round) pthread_cond_wait(&pool->passed, &pool->lock);
+    atomic_fetch_sub(&pool->n_asleep, 1);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void pass_barrier(thread_pool *pool) {
+    atomic_store_explicit(&pool->n_arrived, 0, memory_order_relaxed);
+    atomic_fetch_add(&pool->rounds, 1);
+    if (atomic_load(&pool->n_asleep) == 0) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->passed);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -161,12 +199,15 @@ void thread_pool_barrier(thread_pool *pool, size_t n) {
     if (n <= 1) return;
     round = atomic_load_explicit(&pool->rounds, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&pool->n_arrived, 1, memory_order_acq_rel) + 1 == n) {
-        atomic_store_explicit(&pool->n_arrived, 0, memory_order_relaxed);
-        atomic_fetch_add_explicit(&pool->rounds, 1, memory_order_release);
+        pass_barrier(pool);
         return;
     }
-    for (i = 0; atomic_load_explicit(&pool->rounds, memory_order_acquire) == round; i++)
-        if (i >= SPINS) sched_yield(); /* more threads than processors are free */
+    for (i = 0; i < pool->spins + YIELDS; i++) {
+        if (atomic_load_explicit(&pool->rounds, memory_order_acquire) != round) return;
+        if (i < pool->spins) relax();
+        else sched_yield();
+    }
+    sleep_at_barrier(pool, round);
 }
 
 #else

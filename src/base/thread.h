@@ -27,7 +27,7 @@ typedef void (*thread_pool_run_fn)(void *context, size_t part, size_t n_parts);
 void thread_pool_run(thread_pool *pool, thread_pool_run_fn run, void *context);
 
 /* Inside a job, for the parts 0 to n - 1: returns when each has called it as often. What they wrote before is seen
- * behind it. Waits actively, for parts that are microseconds apart. */
+ * behind it. For parts that are microseconds apart: waits actively for some time, then sleeps. */
 void thread_pool_barrier(thread_pool *pool, size_t n);
 
 /* The static split: part's share [*begin, *end) of n items, in multiples of `grain` (>= 1). */

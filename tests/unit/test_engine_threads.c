@@ -42,7 +42,7 @@ static float *run(const int8_model *m, const size_t *starts, size_t n_texts, siz
 }
 
 static void check(const int8_model *m, const size_t *starts, size_t n_texts) {
-    static const size_t threads[] = {2, 3, 4, 7, 16};
+    static const size_t threads[] = {2, 3, 4, 7, 16, 64};
     const size_t bytes = starts[n_texts] * m->hidden * sizeof(float);
     float *expected = run(m, starts, n_texts, 1), *hidden;
     size_t i;
