@@ -18,11 +18,22 @@ typedef struct attention_memory {
 static void pack_keys(const int8_t *keys, size_t stride, size_t n_tokens, size_t head_dim, attention_memory *a) {
     const size_t panel_bytes = INT8_PANEL * head_dim;
     size_t t, d;
-    for (t = 0; t < a->padded; t++) {
+    if (n_tokens < a->padded) memset(a->keys + (a->padded - INT8_PANEL) * head_dim, INT8_WEIGHT_BIAS, panel_bytes);
+    for (t = 0; t < n_tokens; t++) {
         uint8_t *out = a->keys + t / INT8_PANEL * panel_bytes + t % INT8_PANEL * 4;
-        for (d = 0; d < head_dim; d += 4) {
-            uint32_t quad = 0;
-            if (t < n_tokens) memcpy(&quad, keys + t * stride + d, sizeof quad);
+        const int8_t *in = keys + t * stride;
+        d = 0;
+        if (t % 4 == 0 && t + 4 <= n_tokens) {
+            for (; d + 16 <= head_dim; d += 16) interleave_keys(in + d, stride, out + d * INT8_PANEL);
+            if (d == head_dim) {
+                t += 3;
+                continue;
+            }
+            d = 0;
+        }
+        for (; d < head_dim; d += 4) {
+            uint32_t quad;
+            memcpy(&quad, in + d, sizeof quad);
             /* + 64 in each byte: codes are in [-64, 63], so adding to the low 7 bits and dropping the 8th is enough. */
             quad = ((quad & 0x7f7f7f7fu) + 0x40404040u) & 0x7f7f7f7fu;
             memcpy(out + d * INT8_PANEL, &quad, sizeof quad);
@@ -58,27 +69,53 @@ static const int32_t lowest_lanes[32] = {ZEROS, ZEROS, ZEROS, ZEROS, LOWEST, LOW
 /* Lanes that are used of the vector that begins at i. */
 ALWAYS_INLINE size_t lanes_at(size_t i, size_t n) { return i >= n ? 0 : n - i < VF_LANES ? n - i : VF_LANES; }
 
-/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns
- * their sum. */
-static int32_t exponentials(const int32_t *score, size_t query, size_t n, size_t padded, float scale, uint8_t *p) {
-    const float *dither = exp_dither + EXP_DITHER_STEP * query % EXP_DITHER_PERIOD;
-    const vf s = vf_set1(scale);
-    vi maximum = vi_set1(INT32_MIN), sum = vi_set1(0);
+/* The largest of score[0 .. n), in every lane. */
+ALWAYS_INLINE vi largest_score(const int32_t *score, size_t n) {
+    vi maximum = vi_set1(INT32_MIN);
     size_t i;
-    for (i = 0; i < n; i += VF_LANES) {
-        const size_t place = 16 - lanes_at(i, n);
-        const vi used = vi_and(vi_load(score + i), vi_load(used_lanes + place));
-        maximum = vi_max(maximum, vi_add(used, vi_load(lowest_lanes + place)));
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) maximum = vi_max(maximum, vi_load(score + i));
+    if (i < n) {
+        const vi used = vi_and(vi_load(score + i), vi_load(used_lanes + 16 - (n - i)));
+        maximum = vi_max(maximum, vi_add(used, vi_load(lowest_lanes + 16 - (n - i))));
     }
-    maximum = max_everywhere(maximum);
-    for (i = 0; i < padded; i += VF_LANES) {
-        const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * s;
+    return max_everywhere(maximum);
+}
+
+/* score[0 .. n) of one query -> p[j] = round(127 * 2^((score[j] - max) * scale) + dither), 0 from n to padded; returns
+ * lanes whose sum is theirs. */
+ALWAYS_INLINE vi exponentials(const int32_t *score, vi maximum, const float *dither, size_t n, size_t padded, vf scale,
+                              uint8_t *p) {
+    vi sum = vi_set1(0);
+    size_t i;
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) {
+        const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * scale;
+        const vi code = exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD));
+        vi_store_codes((int8_t *)p + i, code);
+        sum = vi_add(sum, vi_and(code, vi_set1(0xff)));
+    }
+    for (; i < padded; i += VF_LANES) {
+        const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * scale;
         const vi used = vi_and(vi_load(used_lanes + 16 - lanes_at(i, n)), vi_set1(0xff));
         const vi code = vi_and(exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD)), used);
         vi_store_codes((int8_t *)p + i, code);
         sum = vi_add(sum, code);
     }
-    return horizontal_sum(sum);
+    return sum;
+}
+
+/* Scores of `rows` queries from the text's `query` on -> exponentials, and 1 / their sums. Step by step for all rows:
+ * one alone would wait for its maximum and its sum. */
+static void attention_exponentials(const attention_memory *a, size_t query, size_t rows, size_t n, float scale,
+                                   float *reciprocal) {
+    const size_t padded = a->padded;
+    BUFFER vi maximum[TILE_ROWS], sum[TILE_ROWS];
+    size_t r;
+    for (r = 0; r < rows; r++) maximum[r] = largest_score(a->scores + r * padded, n);
+    for (r = 0; r < rows; r++)
+        sum[r] = exponentials(a->scores + r * padded, maximum[r],
+                              exp_dither + EXP_DITHER_STEP * (query + r) % EXP_DITHER_PERIOD, n, padded,
+                              vf_set1(scale), a->exponentials + r * padded);
+    for (r = 0; r < rows; r++) reciprocal[r] = 1.0f / (float)horizontal_sum(sum[r]);
 }
 
 /* Dimensions `first` to `first` + dims - 1 of one query: code = clamp(dot * (1 / total) * multiplier + offset),
@@ -106,12 +143,10 @@ static void attend(const int8_t *queries, size_t stride, size_t query, size_t ro
                    int32_t *tile, int8_t *out, size_t out_stride) {
     const size_t padded = a->padded, n_panels = (head_dim + INT8_PANEL - 1) / INT8_PANEL;
     const operands qk = {(const uint8_t *)queries, stride, a->keys, INT8_PANEL * head_dim, head_dim, a->keys};
-    float reciprocal[TILE_ROWS];
+    BUFFER float reciprocal[TILE_ROWS];
     size_t r, p;
     dot_u7_panels(qk, a->scores, padded, rows, padded / INT8_PANEL);
-    for (r = 0; r < rows; r++)
-        reciprocal[r] = 1.0f / (float)exponentials(a->scores + r * padded, query + r, n_tokens, padded, score_scale,
-                                                   a->exponentials + r * padded);
+    attention_exponentials(a, query, rows, n_tokens, score_scale, reciprocal);
     for (p = 0; p < n_panels; p += TILE_PANELS) {
         const size_t panels = n_panels - p < TILE_PANELS ? n_panels - p : TILE_PANELS, first = p * INT8_PANEL;
         const size_t dims = head_dim - first < TILE_COLUMNS ? head_dim - first : TILE_COLUMNS;
@@ -129,7 +164,7 @@ static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, 
                               int8_t *out) {
     const size_t hidden = n_heads * head_dim, stride = 3 * hidden, padded = (n_tokens + 15) / 16 * 16;
     attention_memory a = {.padded = padded, .keys = scratch};
-    int32_t tile[TILE_ROWS * TILE_COLUMNS];
+    BUFFER int32_t tile[TILE_ROWS * TILE_COLUMNS];
     size_t h, t;
     a.values = a.keys + padded * head_dim;
     a.scores = (int32_t *)(void *)(a.values + padded * ((head_dim + 15) / 16 * 16));

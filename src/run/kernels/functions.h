@@ -19,6 +19,16 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
+/* Compilers that are told to clear all variables (-ftrivial-auto-var-init) leave these alone: buffers that are written
+ * before they are read, and longer to clear than to fill. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define BUFFER __attribute__((uninitialized))
+#endif
+#endif
+#ifndef BUFFER
+#define BUFFER
+#endif
 #define GELU_AT_ONCE 8 /* vectors */
 #define RNE_MAGIC 12582912.0f /* 1.5 * 2^23: x + RNE_MAGIC holds round(x) in its low bits, if |x| <= 2^22 */
 

@@ -134,7 +134,7 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
 }
 
 static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
-    int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
+    BUFFER int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
     size_t first, r;
     for (r = 0; r < rows; r++) minus[r] = -INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
     for (first = 0; first < w->n; first += TILE_COLUMNS)

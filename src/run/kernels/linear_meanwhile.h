@@ -124,7 +124,7 @@ static void unfinished_set(unfinished *u, const int32_t *sums, const int32_t *mi
 }
 
 static void linear_block_of(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
-    int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS], tiles[2][TILE_ROWS * TILE_COLUMNS];
+    BUFFER int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS], tiles[2][TILE_ROWS * TILE_COLUMNS];
     unfinished u = unfinished_init(out);
     size_t first, r, row = 0, column = 0, t = 0;
     if (rows < TILE_ROWS) {

@@ -62,6 +62,21 @@ static inline void interleave_rows(const int8_t *p, size_t stride, uint8_t *out)
     vst4q_s8((int8_t *)out, rows);
 }
 
+/* Keys of 4 tokens, 16 bytes each, + 64 -> each 4 bytes of the four side by side, 64 bytes apart. Codes are in
+ * [-64, 63], so that + 64 turns the 7th bit round and leaves the 8th empty. */
+static inline void interleave_keys(const int8_t *p, size_t stride, uint8_t *out) {
+    int32x4x4_t rows;
+    int32_t quads[16];
+    size_t i;
+    rows.val[0] = vreinterpretq_s32_s8(vld1q_s8(p));
+    rows.val[1] = vreinterpretq_s32_s8(vld1q_s8(p + stride));
+    rows.val[2] = vreinterpretq_s32_s8(vld1q_s8(p + 2 * stride));
+    rows.val[3] = vreinterpretq_s32_s8(vld1q_s8(p + 3 * stride));
+    vst4q_s32(quads, rows);
+    for (i = 0; i < 4; i++)
+        vst1q_u8(out + 64 * i, vandq_u8(veorq_u8(vreinterpretq_u8_s32(vld1q_s32(quads + 4 * i)), vdupq_n_u8(0x40)), vdupq_n_u8(0x7f)));
+}
+
 /* Lane i and lane i xor 2, 1 change places. */
 static inline vf vf_swap2(vf a) { return vextq_f32(a, a, 2); }
 static inline vf vf_swap1(vf a) { return vrev64q_f32(a); }
