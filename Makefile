@@ -112,7 +112,7 @@ $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(WRAPPED) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
 # The kernels that these test and no tier of the library has (see there).
 ifeq ($(ARCH),x86_64)
-$(foreach t,kernels fused engine engine_threads finite,$(BUILD)/tests/test_$t$(EXE)): \
+$(foreach t,kernels fused engine engine_threads finite same_bytes,$(BUILD)/tests/test_$t$(EXE)): \
     $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
 endif
 # Counts the library's allocations.
