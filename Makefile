@@ -58,11 +58,11 @@ LDLIBS_ALL := $(LDLIBS) -lm -lpthread
 
 # --- The library --------------------------------------------------------------------------------------------------------------
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
-SRC := $(call find,src,*.c)
-X86_ONLY := $(filter %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_amx.c,$(SRC))
-ARM_ONLY := $(filter %_neon.c %_neon_dotprod.c %_neon_i8mm.c,$(SRC))
+X86_ONLY := %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_amx.c
+ARM_ONLY := %_neon.c %_neon_dotprod.c %_neon_i8mm.c
 # GCC for Windows cannot assemble its own AMX intrinsics, and the tier is for Linux alone.
-SRC := $(filter-out $(if $(WINDOWS),%_amx.c) $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(SRC))
+for_target = $(filter-out $(if $(WINDOWS),%_amx.c) $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(1))
+SRC := $(call for_target,$(call find,src,*.c))
 OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
 CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))
 
@@ -105,18 +105,23 @@ $(BUILD)/minnow$(EXE): $(CLI_OBJ) $(BUILD)/libminnow.a
 all: $(BUILD)/minnow$(EXE) $(BUILD)/libminnow.a $(if $(WINDOWS)$(SANITIZE),,$(BUILD)/libminnow.so.$(VERSION)) ## the program and both libraries
 
 # --- Tests --------------------------------------------------------------------------------------------------------------------
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,test_*.c))
+CHECK_KERNELS := $(BUILD)/tests/check_kernels$(EXE)
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,test_*.c)) $(CHECK_KERNELS)
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz,fuzz_*.c))
 $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
 	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(WRAPPED) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
 # The kernels that these test and no tier of the library has (see there).
 ifeq ($(ARCH),x86_64)
-$(foreach t,kernels fused engine engine_threads finite same_bytes,$(BUILD)/tests/test_$t$(EXE)): \
-    $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
+TEST_TABLES := $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
 endif
+$(foreach t,kernels engine engine_threads finite same_bytes,$(BUILD)/tests/test_$t$(EXE)): $(TEST_TABLES)
+# Every kernel against the reference, and its speed: no cmocka.
+$(CHECK_KERNELS): $(patsubst %.c,$(BUILD)/obj/%.o,$(call for_target,$(call find,tests/kernels,*.c))) $(TEST_TABLES) $(BUILD)/libminnow.a
+	@mkdir -p $(@D)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
 # Counts the library's allocations.
-$(BUILD)/tests/test_context$(EXE): private LDFLAGS += $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f)
+$(BUILD)/tests/test_context$(EXE): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f)
 # What tests/unit/failing_memory.h puts in front of libc.
 $(BUILD)/tests/test_torture$(EXE): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc free mmap munmap pthread_create, \
     -Wl$(comma)--wrap=$f)
