@@ -3,6 +3,7 @@
 #   src/**/*.c          the library          cli/*.c             the program
 #   *_avx2.c etc.       one instruction set, with its flags, built only where it belongs
 #   tests/unit/test_*.c one cmocka program each
+#   tests/kernels/*.c   one program: every run-time kernel against the reference, and its speed
 #   tests/fuzz/fuzz_*.c one libFuzzer target each, corpus in tests/fuzz/corpus/<target>/
 
 VERSION := 0.1.0
@@ -117,7 +118,9 @@ TEST_TABLES := $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/u
 endif
 $(foreach t,kernels engine engine_threads finite same_bytes,$(BUILD)/tests/test_$t$(EXE)): $(TEST_TABLES)
 # Every kernel against the reference, and its speed: no cmocka.
-$(CHECK_KERNELS): $(patsubst %.c,$(BUILD)/obj/%.o,$(call for_target,$(call find,tests/kernels,*.c))) $(TEST_TABLES) $(BUILD)/libminnow.a
+CHECK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call for_target,$(call find,tests/kernels,*.c)))
+PEAKS := $(filter %/peak.o,$(CHECK_OBJ)) $(foreach o,$(CHECK_OBJ),$(if $(findstring /peak_,$o),$o))
+$(CHECK_KERNELS): $(CHECK_OBJ) $(TEST_TABLES) $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
 	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
 # Counts the library's allocations.

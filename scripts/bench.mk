@@ -24,11 +24,23 @@ $(BUILD)/bench/model.onnx: $(BUILD)/minnow$(EXE) $(wildcard $(BENCH_MODEL)/model
 $(BUILD)/bench/model.minnow: $(BUILD)/minnow$(EXE) $(BENCH_ONNX)
 	$< quantize --model $(BENCH_ONNX) --tokenizer $(BENCH_TOKENIZER) -o $@
 
-.PHONY: bench bench-math bench-fp32 bench-native bench-tokenizer quantization-table
-bench: bench-fp32 bench-native bench-tokenizer bench-math ## all benchmarks below (needs the model: make model)
+.PHONY: bench bench-fp32 bench-kernels bench-math bench-native bench-stages bench-tokenizer quantization-table
+bench: bench-fp32 bench-native bench-tokenizer bench-math bench-kernels bench-stages ## all benchmarks below (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
 	@mkdir -p bench/results
 	@$(RUNNER) $< $(TIER) | tee bench/results/math.jsonl
+# A list of JSON lines as {"rows":[...]}.
+rows = { echo '{"rows":['; sed '$$!s/$$/,/' $(1); echo ']}'; } > $(2)
+bench-kernels: $(CHECK_KERNELS) ## every kernel of every tier against the reference and the tier's peak (TIER=avx2, KERNEL=linear: these alone)
+	@mkdir -p bench/results
+	@$(RUNNER) $< --bench --json $(if $(TIER),--tier $(TIER)) $(if $(KERNEL),--kernel $(KERNEL)) > $(BUILD)/bench-kernels.jsonl
+	@cat $(BUILD)/bench-kernels.jsonl && $(call rows,$(BUILD)/bench-kernels.jsonl,bench/results/kernels.json)
+$(BUILD)/bench/bench_stages$(EXE): $(PEAKS)
+bench-stages: MODEL := $(if $(filter command line environment,$(origin MODEL)),$(MODEL),$(BENCH_MINNOW))
+bench-stages: $(BUILD)/bench/bench_stages$(EXE) $(if $(filter command line environment,$(origin MODEL)),,$(BENCH_MINNOW)) ## time of the engine's steps beside their limits (MODEL=FILE, TOKENS=8,512, TIER=avx2)
+	@mkdir -p bench/results
+	@$(RUNNER) $< $(MODEL) $(if $(TOKENS),--tokens $(TOKENS)) $(if $(TIER),--tier $(TIER)) > $(BUILD)/bench-stages.jsonl
+	@cat $(BUILD)/bench-stages.jsonl && $(call rows,$(BUILD)/bench-stages.jsonl,bench/results/stages.json)
 bench-fp32: $(BUILD)/bench/bench_fp32$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## FP32 encoder against onnxruntime (BENCH_MODEL=DIR)
 	@mkdir -p bench/results
 	@$(BENCH_PYTHON) bench/bench_fp32.py $< $(BENCH_ONNX) | tee bench/results/fp32.jsonl
