@@ -200,8 +200,8 @@ static minnow_status make_plan(packed_file *f, const inspect_packed_options *o, 
     const int8_model *m = f->model;
     const size_t n_tokens = o->n_tokens != 0 ? o->n_tokens : m->max_tokens;
     if (n_tokens > m->n_positions)
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu tokens asked for, the model has positions for %zu", n_tokens,
-                         m->n_positions);
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%zu tokens asked for, the model has positions for %zu",
+                         n_tokens, m->n_positions);
     if (!engine_plan_make(&f->plan, m, n_tokens, n_tokens, o->n_threads != 0 ? o->n_threads : 1))
         return error_set(error, MINNOW_ERROR_MEMORY, "out of memory: %zu tokens at once", n_tokens);
     return MINNOW_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow inspect of a .minnow file: what encoding a text does, step by step, and the memory it takes. The engine runs by
- * the very plan that is shown.
+ * minnow inspect of a .minnow file: what encoding a text does, step by step, and the memory it takes. The engine runs
+ * by the very plan that is shown.
  *
  *     step  times  what                                reads           writes
  *        3      6  output + residual + norm            hidden, codes   hidden
@@ -97,9 +97,9 @@ static void json_step(const engine_plan *p, engine_step which, size_t n_layers) 
 static void json_buffer(const engine_plan *p, size_t i) {
     const engine_plan_buffer *b = &p->buffers[i];
     if (b->bytes == 0) return;
-    printf("%s\n{\"name\":\"%s\",\"dtype\":\"%s\",\"shape\":[%zu,%zu],\"bytes\":%zu,\"first_step\":%zu,\"last_step\":%zu",
-           i > 0 ? "," : "", b->name, is_float(b) ? "float32" : "int8", b->rows, b->columns, b->bytes, b->first,
-           b->last);
+    printf("%s\n{\"name\":\"%s\",\"dtype\":\"%s\",\"shape\":[%zu,%zu]", i > 0 ? "," : "", b->name,
+           is_float(b) ? "float32" : "int8", b->rows, b->columns);
+    printf(",\"bytes\":%zu,\"first_step\":%zu,\"last_step\":%zu", b->bytes, b->first, b->last);
     if (i == ENGINE_HIDDEN) fputs(",\"offset\":null", stdout);
     else printf(",\"offset\":%zu", b->offset);
     printf(",\"per_thread\":%s}", b->is_own ? "true" : "false");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * src/run/engine/arrange.h and plan.h: no two buffers that are alive together overlap, by brute force; the arena is near
- * what it cannot be less than; the engine's plan holds what its steps touch, and never grows for less work. */
+ * src/run/engine/arrange.h and plan.h: no two buffers that are alive together overlap, by brute force; the arena is
+ * near what it cannot be less than; the engine's plan holds what its steps touch, and never grows for less work. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

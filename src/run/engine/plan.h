@@ -68,8 +68,9 @@ typedef struct engine_plan {
     size_t bytes;     /* the arena's */
 } engine_plan;
 
-/* The plan for up to `rows` tokens, of texts up to `longest`, by n_threads >= 1. A plan for fewer or shorter texts never
- * takes more. Allocates nothing, takes a fraction of a microsecond. 0 if it does not fit in size_t. */
+/* The plan for up to `rows` tokens, of texts up to `longest`, by n_threads >= 1. A plan for fewer tokens or shorter
+ * texts never takes more memory. Allocates nothing; takes a fraction of a microsecond. 0 if it does not fit in
+ * size_t. */
 int engine_plan_make(engine_plan *plan, const int8_model *m, size_t rows, size_t longest, size_t n_threads);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The steps of a layer. Floats between a product and its rounding stay in registers; the residual is added in place, and
- * the norm finds it in the cache. */
+ * The steps of a layer. Floats between a product and its rounding stay in registers; the residual is added in place,
+ * and the norm finds it in the cache. */
 #include "run/engine/steps.h"
 
 #include "run/engine/plan.h"
