@@ -13,7 +13,7 @@
 
 #define MAX_TEXTS 200
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
     fprintf(stderr, "test_minimal: %s\n", what);
     exit(1);
 }
