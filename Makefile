@@ -111,7 +111,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%$(EXE),$(call find,tests/unit,
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(call find,tests/fuzz,fuzz_*.c))
 $(BUILD)/tests/%$(EXE): $(BUILD)/obj/tests/unit/%.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
-	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(WRAPPED) $(LDFLAGS) $^ -o $@ -lcmocka $(LDLIBS_ALL)
+	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(WRAPPED) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka $(LDLIBS_ALL)
 # The kernels that these test and no tier of the library has (see there).
 ifeq ($(ARCH),x86_64)
 TEST_TABLES := $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
@@ -126,8 +126,10 @@ $(CHECK_KERNELS): $(CHECK_OBJ) $(TEST_TABLES) $(BUILD)/libminnow.a
 # Counts the library's allocations.
 $(BUILD)/tests/test_context$(EXE): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f)
 # What tests/unit/failing_memory.h puts in front of libc.
-$(BUILD)/tests/test_torture$(EXE): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc free mmap munmap pthread_create, \
+TORTURED := $(BUILD)/tests/test_torture$(EXE) $(BUILD)/tests/test_torture_cli$(EXE)
+$(TORTURED): private WRAPPED := $(foreach f,malloc calloc realloc aligned_alloc free mmap munmap pthread_create, \
     -Wl$(comma)--wrap=$f)
+$(BUILD)/tests/test_torture_cli$(EXE): $(filter-out %/main.o,$(CLI_OBJ))
 # A fuzz target outside libFuzzer: replays the files it is given.
 $(BUILD)/fuzz/replay_%$(EXE): $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
