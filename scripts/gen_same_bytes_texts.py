@@ -245,8 +245,8 @@ KNOWN = sorted(set(GLUE) | {w for i, w in enumerate(NOUNS + VERBS + ADJECTIVES) 
 LETTERS = "αβγδεηθικλμνοπρσςτυφω абвгдежзиклмнопрстуфхцчшщыьэюяіґє कखतदनपमरसह のはとこすか カナワキク 大人月山水 " \
           "①②…—“”«»、。→∞™½😀"
 # Hangul as normalization leaves it
-LETTERS += " " + "".join(chr(c) for c in (0x1100, 0x1102, 0x1105, 0x1107, 0x1109, 0x110c, 0x1112, 0x1161, 0x1165, 0x1169,
-                                          0x1175, 0x11a8, 0x11ab))
+LETTERS += " " + "".join(chr(c) for c in (0x1100, 0x1102, 0x1105, 0x1107, 0x1109, 0x110c, 0x1112, 0x1161, 0x1165,
+                                          0x1169, 0x1175, 0x11a8, 0x11ab))
 
 
 def vocabulary():

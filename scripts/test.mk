@@ -48,6 +48,17 @@ windows: ## cross build for Windows (mingw-w64): the program and the static libr
 test-install: all ## install into a scratch folder; build and run the examples against it
 	@$(RUN_TESTS) 'MAKE="$(MAKE)" CC="$(CC)" BUILD=$(BUILD) bash tests/package/test_install.sh'
 
+# --- The same bytes everywhere (tests/unit/test_same_bytes.c) -----------------------------------------------------------------
+.PHONY: golden-random same-bytes-real eval-tiers
+golden-random: $(BUILD)/tests/test_same_bytes$(EXE) ## make the random model, its texts and all golden hashes anew: read the diff
+	python3 scripts/gen_same_bytes_texts.py
+	$(RUNNER) $< --update $(wildcard $(MODEL)/model.minnow)
+same-bytes-real: $(BUILD)/tests/test_same_bytes$(EXE) ## the real model's vectors of 2,000 texts on every tier
+	$(RUNNER) $< --real $(MODEL)/model.minnow
+eval-tiers: all ## minnow eval on every tier, the same bytes: EVAL="DIR..." (TIERS="avx2 scalar", REFERENCE=FOLDER)
+	@TIERS="$(TIERS)" REFERENCE="$(REFERENCE)" bash scripts/eval-tiers.sh $(BUILD)/minnow$(EXE) $(MODEL)/model.minnow \
+	    $(BUILD)/eval-tiers $(EVAL)
+
 # --- Fuzzing: TIME=seconds for each target (or RUNS=executions), FUZZ=name for one of them ------------------------------------
 TIME ?= 60
 RUNS ?= -1
