@@ -8,6 +8,7 @@ enum { ALONE, RESIDUAL, IN_PLACE, RESIDUAL_IN_PLACE, IN_PLACE_OF_RESIDUAL, PLACE
 typedef struct norm_args {
     const float *x, *residual;
     int8_norm w;
+    float epsilon;
     size_t n;
     int place;
 } norm_args;
@@ -18,6 +19,7 @@ static void prepare_norm(check_job *j) {
     /* Steps may be any finite number. */
     const pattern steps = j->c.w == P_EXTREMES ? P_EXTREMES : P_RANDOM;
     a->n = n;
+    a->epsilon = n % 2 ? 0.25f : 1e-12f; /* one that shows, and a model's */
     a->place = j->c.variant % ROUNDS;
     a->x = check_floats(j, n, j->c.x, -3.0f, 4.0f);
     a->residual = a->place == ALONE || a->place == IN_PLACE ? NULL : check_floats(j, n, j->c.w, -3.0f, 4.0f);
@@ -35,7 +37,7 @@ static void prepare_norm(check_job *j) {
 static void run_norm(const check_job *j, const kernels *k, void *out) {
     const norm_args *a = j->args;
     const float *x = a->place == IN_PLACE || a->place == RESIDUAL_IN_PLACE ? out : a->x;
-    k->norm(x, a->place == IN_PLACE_OF_RESIDUAL ? out : a->residual, &a->w, 1e-12f, a->n, out);
+    k->norm(x, a->place == IN_PLACE_OF_RESIDUAL ? out : a->residual, &a->w, a->epsilon, a->n, out);
 }
 
 static void one(check *run, size_t n, pattern x, pattern w, int variant) {
