@@ -34,6 +34,9 @@ typedef struct kernels {
     void (*gelu)(float *x, size_t n); /* in place: x * Phi(x) */
     /* y = norm(x + residual); y may be either. residual NULL: norm(x). */
     void (*norm)(const float *x, const float *residual, const int8_norm *norm, float epsilon, size_t n, float *y);
+    /* Of each row of x [rows, n], in place: norm, then quantize into codes [rows, n]. q NULL: norm alone. */
+    void (*norm_codes)(float *x, size_t rows, const int8_norm *norm, float epsilon, const int8_quantizer *q, size_t n,
+                       int8_t *codes);
     /* One text: qkv [n_tokens, 3 hidden] -> context codes [n_tokens, hidden]. k in [-64, 63]. scratch:
      * attention_scratch_bytes, 64-byte aligned. */
     void (*attention)(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,

@@ -113,6 +113,15 @@ static void norm(const float *x, const float *residual, const int8_norm *w, floa
     for (i = 0; i < n; i++) y[i] = ((y[i] - mean) * factor) * w->gamma[i] + w->beta[i];
 }
 
+static void norm_codes(float *x, size_t rows, const int8_norm *w, float epsilon, const int8_quantizer *q, size_t n,
+                       int8_t *codes) {
+    size_t i;
+    for (i = 0; i < rows; i++, x += n) {
+        norm(x, NULL, w, epsilon, n, x);
+        if (q != NULL) quantize(x, q->multiplier, q->offset, -128.0f, 127.0f, n, codes + i * n);
+    }
+}
+
 /* Query `query` of one head. q [head_dim]; k, v: the head's first key and value, a token's lying `stride` behind the
  * last's. score, p: [n_tokens] of scratch. */
 static void attend(const int8_t *q, const int8_t *k, const int8_t *v, size_t stride, size_t query, size_t n_tokens,
@@ -173,6 +182,6 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
 
 const kernels kernels_scalar = {
     .name = "scalar", .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
-    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .attention = attention,
+    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .norm_codes = norm_codes, .attention = attention,
     .attention_queries = attention_queries, .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };

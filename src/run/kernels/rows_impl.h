@@ -122,3 +122,61 @@ static void norm(const float *x, const float *residual, const int8_norm *w, floa
         vf_store_part(y + i, n - i, ((vf_load_part(y + i, n - i, zero) - m) * factor) * gamma + beta);
     }
 }
+
+#define NORM_ROWS ((size_t)4) /* at a time: one alone would wait for its sums */
+
+/* NORM_ROWS rows of n, a multiple of NORM_PARTIALS, in place. */
+static void norm_rows(float *x, const int8_norm *w, float epsilon, const int8_quantizer *q, size_t n, int8_t *codes) {
+    const vf low = vf_set1(-128.0f), high = vf_set1(127.0f);
+    vf p[NORM_ROWS][PARTIAL_VECTORS], mean[NORM_ROWS], factor[NORM_ROWS];
+    size_t i, r, v;
+    UNROLL for (r = 0; r < NORM_ROWS; r++) {
+        UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) p[r][v] = vf_set1(0.0f);
+    }
+    for (i = 0; i < n; i += NORM_PARTIALS) {
+        UNROLL for (r = 0; r < NORM_ROWS; r++) {
+            UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+                const vf s = norm_input(x + r * n, NULL, w, i + v * VF_LANES, VF_LANES);
+                vf_store(x + r * n + i + v * VF_LANES, s);
+                p[r][v] = p[r][v] + s;
+            }
+        }
+    }
+    UNROLL for (r = 0; r < NORM_ROWS; r++) {
+        mean[r] = vf_set1(sum_tree(p[r]) / (float)n);
+        UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) p[r][v] = vf_set1(0.0f);
+    }
+    for (i = 0; i < n; i += NORM_PARTIALS) {
+        UNROLL for (r = 0; r < NORM_ROWS; r++) {
+            UNROLL for (v = 0; v < PARTIAL_VECTORS; v++) {
+                const vf d = vf_load(x + r * n + i + v * VF_LANES) - mean[r];
+                p[r][v] = p[r][v] + d * d;
+            }
+        }
+    }
+    UNROLL for (r = 0; r < NORM_ROWS; r++)
+        factor[r] = vf_set1(1.0f / __builtin_sqrtf(sum_tree(p[r]) / (float)n + epsilon));
+    for (i = 0; i < n; i += VF_LANES) {
+        const vf gamma = vf_load(w->gamma + i), beta = vf_load(w->beta + i);
+        UNROLL for (r = 0; r < NORM_ROWS; r++) {
+            const vf y = ((vf_load(x + r * n + i) - mean[r]) * factor[r]) * gamma + beta;
+            vf_store(x + r * n + i, y);
+            if (q != NULL) {
+                const vf t = y * vf_load(q->multiplier + i) + vf_load(q->offset + i);
+                vi_store_codes(codes + r * n + i, round_of(clamp_of(t, low, high)));
+            }
+        }
+    }
+}
+
+static void norm_codes(float *x, size_t rows, const int8_norm *w, float epsilon, const int8_quantizer *q, size_t n,
+                       int8_t *codes) {
+    size_t r = 0;
+    if (n % NORM_PARTIALS == 0)
+        for (; r + NORM_ROWS <= rows; r += NORM_ROWS)
+            norm_rows(x + r * n, w, epsilon, q, n, q != NULL ? codes + r * n : NULL);
+    for (; r < rows; r++) {
+        norm(x + r * n, NULL, w, epsilon, n, x + r * n);
+        if (q != NULL) quantize(x + r * n, q->multiplier, q->offset, -128.0f, 127.0f, n, codes + r * n);
+    }
+}
