@@ -73,18 +73,20 @@ static void embed_token(const int8_model *m, size_t word, size_t position, float
 }
 
 void steps_embed(const int8_model *m, const kernels *k, const engine_texts *texts, size_t first, size_t last,
-                 float *hidden) {
+                 float *hidden, const int8_quantizer *q, int8_t *codes) {
+    const size_t n = m->hidden;
     size_t i, t, end;
     for (i = 0; i < texts->n_texts; i++)
         if (text_share(texts, i, first, last, &t, &end))
             for (; t < end; t++) {
                 const size_t at = texts->starts[i] + t;
-                float *row = hidden + at * m->hidden;
-                embed_token(m, (size_t)texts->ids[at], t, row);
-                k->norm(row, NULL, &m->embedding_norm, m->norm_epsilon, m->hidden, row);
+                embed_token(m, (size_t)texts->ids[at], t, hidden + at * n);
             }
+    if (first < last)
+        k->norm_codes(hidden + first * n, last - first, &m->embedding_norm, m->norm_epsilon, q, n,
+                      q != NULL ? codes + first * n : NULL);
 }
 
 void engine_embed(const int8_model *m, const kernels *k, const engine_texts *texts, float *hidden) {
-    steps_embed(m, k, texts, 0, texts->starts[texts->n_texts], hidden);
+    steps_embed(m, k, texts, 0, texts->starts[texts->n_texts], hidden, NULL, NULL);
 }

@@ -36,24 +36,23 @@ typedef struct engine_job {
     int8_t *codes, *qkv[2];  /* [rows, hidden], [rows, 3 hidden]; the same twice if there is one thread */
 } engine_job;
 
-/* Rows of hidden -> the queries, keys and values of layer l. */
+/* Rows of codes -> the queries, keys and values of layer l. */
 static void begin_layer(const engine_job *j, size_t l, size_t first, size_t rows) {
-    const int8_layer *layer = &j->m->layers[l];
     const size_t hidden = j->m->hidden;
-    int8_t *codes = j->codes + first * hidden;
-    engine_quantize(j->k, &layer->attention_input, j->hidden + first * hidden, rows, hidden, codes);
-    engine_query_key_value(j->m, j->k, layer, codes, rows, NULL, j->qkv[l % 2] + first * 3 * hidden);
+    engine_query_key_value(j->m, j->k, &j->m->layers[l], j->codes + first * hidden, rows, NULL,
+                           j->qkv[l % 2] + first * 3 * hidden);
 }
 
-/* Rows of layer l's context codes -> hidden. */
+/* Rows of layer l's context codes -> hidden, and its codes for the layer behind. */
 static void finish_layer(const engine_job *j, size_t l, size_t first, size_t rows, int8_t *inner) {
     const int8_layer *layer = &j->m->layers[l];
+    const int8_quantizer *next = l + 1 < j->m->n_layers ? &layer[1].attention_input : NULL;
     int8_t *codes = j->codes + first * j->m->hidden;
     float *hidden = j->hidden + first * j->m->hidden;
-    engine_output(j->m, j->k, &layer->attention_output, &layer->attention_norm, codes, rows, NULL, hidden);
-    engine_quantize(j->k, &layer->up_input, hidden, rows, j->m->hidden, codes);
+    steps_output(j->m, j->k, &layer->attention_output, &layer->attention_norm, codes, rows, hidden, &layer->up_input,
+                 codes);
     engine_up(j->m, j->k, layer, codes, rows, NULL, inner);
-    engine_output(j->m, j->k, &layer->down, &layer->output_norm, inner, rows, NULL, hidden);
+    steps_output(j->m, j->k, &layer->down, &layer->output_norm, inner, rows, hidden, next, codes);
 }
 
 static void run_part(void *context, size_t part, size_t n_parts) {
@@ -66,7 +65,8 @@ static void run_part(void *context, size_t part, size_t n_parts) {
     (void)n_parts;
     if (part >= j->n_active) return;
     thread_pool_share(j->texts->starts[j->texts->n_texts], ENGINE_SHARE_ROWS, part, j->n_active, &first, &last);
-    steps_embed(j->m, j->k, j->texts, first, last, j->hidden);
+    steps_embed(j->m, j->k, j->texts, first, last, j->hidden, n_layers > 0 ? &j->m->layers[0].attention_input : NULL,
+                j->codes);
     if (n_layers > 0) begin_layer(j, 0, first, last - first);
     for (l = 0; l < n_layers; l++) {
         thread_pool_barrier(j->pool, j->n_active);

@@ -14,13 +14,13 @@ enum {
 };
 
 const engine_step_info engine_steps[ENGINE_STEPS] = {
-    [ENGINE_STEP_EMBED] = {"embed + norm", 0, HIDDEN},
-    [ENGINE_STEP_FIRST_QKV] = {"quantize + query, key, value", HIDDEN, CODES | QKV},
+    [ENGINE_STEP_EMBED] = {"embed + norm + quantize", 0, HIDDEN | CODES},
+    [ENGINE_STEP_FIRST_QKV] = {"query, key, value", CODES, QKV},
     [ENGINE_STEP_ATTENTION] = {"attention", QKV, CODES | ATTENTION},
-    [ENGINE_STEP_OUTPUT] = {"output + residual + norm", CODES | HIDDEN, HIDDEN},
-    [ENGINE_STEP_UP] = {"quantize + up + GELU", HIDDEN, CODES | INNER},
-    [ENGINE_STEP_DOWN] = {"down + residual + norm", INNER | HIDDEN, HIDDEN},
-    [ENGINE_STEP_NEXT_QKV] = {"quantize + next query, key, value", HIDDEN, CODES | QKV_ODD}};
+    [ENGINE_STEP_OUTPUT] = {"output + residual + norm + quantize", CODES | HIDDEN, HIDDEN | CODES},
+    [ENGINE_STEP_UP] = {"up + GELU + quantize", CODES, INNER},
+    [ENGINE_STEP_DOWN] = {"down + residual + norm + quantize", INNER | HIDDEN, HIDDEN | CODES},
+    [ENGINE_STEP_NEXT_QKV] = {"next query, key, value", CODES, QKV_ODD}};
 
 size_t engine_step_times(engine_step step, size_t n_layers) {
     if (step == ENGINE_STEP_EMBED) return 1;

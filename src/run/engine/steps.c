@@ -52,18 +52,19 @@ void engine_attention(const int8_model *m, const kernels *k, const int8_layer *l
     steps_attention(m, k, layer, texts, 0, texts->starts[texts->n_texts], qkv, scratch, context);
 }
 
+void steps_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
+                  const int8_t *codes, size_t rows, float *hidden, const int8_quantizer *q, int8_t *next) {
+    k->linear_add(codes, rows, w, hidden);
+    k->norm_codes(hidden, rows, norm, m->norm_epsilon, q, m->hidden, next);
+}
+
 void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
                    const int8_t *codes, size_t rows, void *scratch, float *hidden) {
-    size_t at, i;
+    size_t at;
     (void)scratch;
-    for (at = 0; at < rows; at += ENGINE_BLOCK_ROWS) { /* so that the norm finds its row in the cache */
-        const size_t n = smaller(ENGINE_BLOCK_ROWS, rows - at);
-        k->linear_add(codes + at * w->k, n, w, hidden + at * m->hidden);
-        for (i = at; i < at + n; i++) {
-            float *row = hidden + i * m->hidden;
-            k->norm(row, NULL, norm, m->norm_epsilon, m->hidden, row);
-        }
-    }
+    for (at = 0; at < rows; at += ENGINE_BLOCK_ROWS) /* so that the norm finds its row in the cache */
+        steps_output(m, k, w, norm, codes + at * w->k, smaller(ENGINE_BLOCK_ROWS, rows - at), hidden + at * m->hidden,
+                     NULL, NULL);
 }
 
 void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,

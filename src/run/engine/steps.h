@@ -18,9 +18,14 @@ static inline int text_share(const engine_texts *texts, size_t i, size_t first, 
     return *begin < *end;
 }
 
+/* hidden, and as codes [rows, hidden] of q, if it is not NULL. */
 void steps_embed(const int8_model *m, const kernels *k, const engine_texts *texts, size_t first, size_t last,
-                 float *hidden);
+                 float *hidden, const int8_quantizer *q, int8_t *codes);
 void steps_attention(const int8_model *m, const kernels *k, const int8_layer *layer, const engine_texts *texts,
                      size_t first, size_t last, const int8_t *qkv, void *scratch, int8_t *context);
+/* Of `rows` rows that are there already: hidden = norm(hidden + w(codes)), and as `next` codes of q, if it is not NULL.
+ * `next` may be `codes`. */
+void steps_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
+                  const int8_t *codes, size_t rows, float *hidden, const int8_quantizer *q, int8_t *next);
 
 #endif
