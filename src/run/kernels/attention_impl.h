@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention of one text, head by head, TILE_ROWS queries at a time: scores, exponentials, the sum of values. Included by
- * kernels_impl.h, in the verbs of a tier. In: codes of queries, keys and values. Out: codes of the context. */
+ * Attention of one text, head by head, TILE_ROWS queries at a time: scores, exponentials, the sum of values. Included
+ * by kernels_impl.h, in the verbs of a tier. In: codes of queries, keys and values. Out: codes of the context. */
 
 /* --- Attention ---------------------------------------------------------------------------------------------------- */
 /* scratch: [ keys: panels of 16 tokens over head_dim | values: panels of 16 dimensions over tokens

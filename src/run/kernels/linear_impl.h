@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The linear layers and what is fused with them: residual, rounding, GELU and rounding. Included by kernels_impl.h, in
- * the verbs of a tier; one with a way of its own for blocks of rows names a LINEAR_HEADER that has
- * linear_block_of, for strips a STRIP_HEADER that has strip_dots_of, products_begin and products_end. In: rows of codes, a matrix. Out: rows of floats or codes. */
+ * the verbs of a tier. A tier with a way of its own names a LINEAR_HEADER that has linear_block_of, for blocks of rows,
+ * or a STRIP_HEADER that has strip_dots_of, products_begin and products_end. In: rows of codes, a matrix. Out: rows of
+ * floats or codes. */
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #ifndef STRIP_ROWS
@@ -128,7 +129,8 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
                          const int8_matrix *w, const linear_out *out, int32_t *sums) {
     const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
     const uint8_t *panels = w->panels + first * w->k;
-    const operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k, panels + columns * w->k};
+    const operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k,
+                        panels + columns * w->k};
     strip_dots_of(o, rows, int8_panels(columns), sums);
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }

@@ -182,6 +182,7 @@ static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t
 
 const kernels kernels_scalar = {
     .name = "scalar", .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
-    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .norm_codes = norm_codes, .attention = attention,
-    .attention_queries = attention_queries, .attention_scratch_bytes = kernels_attention_scratch_bytes,
+    .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .norm_codes = norm_codes,
+    .attention = attention, .attention_queries = attention_queries,
+    .attention_scratch_bytes = kernels_attention_scratch_bytes,
 };

@@ -73,8 +73,10 @@ static inline void interleave_keys(const int8_t *p, size_t stride, uint8_t *out)
     rows.val[2] = vreinterpretq_s32_s8(vld1q_s8(p + 2 * stride));
     rows.val[3] = vreinterpretq_s32_s8(vld1q_s8(p + 3 * stride));
     vst4q_s32(quads, rows);
-    for (i = 0; i < 4; i++)
-        vst1q_u8(out + 64 * i, vandq_u8(veorq_u8(vreinterpretq_u8_s32(vld1q_s32(quads + 4 * i)), vdupq_n_u8(0x40)), vdupq_n_u8(0x7f)));
+    for (i = 0; i < 4; i++) {
+        const uint8x16_t keys = vreinterpretq_u8_s32(vld1q_s32(quads + 4 * i));
+        vst1q_u8(out + 64 * i, vandq_u8(veorq_u8(keys, vdupq_n_u8(0x40)), vdupq_n_u8(0x7f)));
+    }
 }
 
 /* Lane i and lane i xor 2, 1 change places. */
