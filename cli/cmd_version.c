@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "cli.h"
+#include "run/kernels/kernels.h"
 #include "minnow.h"
 #include "options.h"
 
@@ -56,7 +57,7 @@ static void print_json(void) {
         printf("%s\"%s\"", first ? "" : ",", cpu_tier_name((cpu_tier)tier));
         first = 0;
     }
-    printf("],\"tier\":\"%s\",\"threads\":%u}\n", cpu_tier_name(cpu_best_tier()), cpu_count());
+    printf("],\"tier\":\"%s\",\"threads\":%u}\n", kernels_best()->name, cpu_count());
 }
 
 static void print_text(void) {
@@ -64,7 +65,7 @@ static void print_text(void) {
     printf("minnow %s\ncompiler  %s\ntarget    %s-%s\ntiers    ", minnow_version(), COMPILER, PROCESSOR, SYSTEM);
     for (tier = 0; tier < CPU_TIER_COUNT; tier++)
         if (cpu_has_tier((cpu_tier)tier)) printf(" %s", cpu_tier_name((cpu_tier)tier));
-    printf(" (used: %s)\nthreads   %u\n", cpu_tier_name(cpu_best_tier()), cpu_count());
+    printf(" (used: %s)\nthreads   %u\n", kernels_best()->name, cpu_count());
 }
 
 int cmd_version(int argc, char **argv) {

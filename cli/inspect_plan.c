@@ -41,10 +41,10 @@ static void print_shape(const engine_plan_buffer *b) {
 
 static void print_steps(const engine_plan *p, size_t n_layers) {
     size_t i;
-    printf("\n%4s  %5s  %-34s  %-14s  %s\n", "step", "times", "what", "reads", "writes");
+    printf("\n%4s  %5s  %-36s  %-14s  %s\n", "step", "times", "what", "reads", "writes");
     for (i = 0; i < ENGINE_STEPS; i++) {
         const engine_step_info *step = &engine_steps[i];
-        printf("%4zu  %5zu  %-34s  ", i, engine_step_times((engine_step)i, n_layers), step->name);
+        printf("%4zu  %5zu  %-36s  ", i, engine_step_times((engine_step)i, n_layers), step->name);
         print_set(p, step->reads, "", ", ", 16);
         print_set(p, step->writes, "", ", ", 0);
         putchar('\n');
