@@ -36,8 +36,9 @@ LOADS = 3             # starts of each engine for its loading time
 class Engine:
     """A configuration of an engine; `command` starts it for threads and streams."""
 
-    def __init__(self, engine, config, command, peer):
+    def __init__(self, engine, config, command, peer, streams=True):
         self.engine, self.config, self.command, self.peer = engine, config, command, peer
+        self.streams = streams  # also measured on a stream
 
 
 class Process:
@@ -97,7 +98,7 @@ def engines_of(a):
                                          str(streams)]
 
     engines = [Engine("minnow", "INT8", minnow(), False)]
-    engines += [Engine("minnow", "INT8, " + tier, minnow(tier), False) for tier in a.tiers.split(",") if tier]
+    engines += [Engine("minnow", "INT8, " + tier, minnow(tier), False, False) for tier in a.tiers.split(",") if tier]
     for engine, config, model in (("onnxruntime", "FP32", a.model), ("onnxruntime", "dynamic INT8", files["dynamic"]),
                                   ("onnxruntime", "static QDQ", files["minmax"]), ("openvino", "FP32 file", a.model),
                                   ("openvino", "static QDQ", files["minmax"]),
@@ -250,7 +251,7 @@ def main():
     for threads in a.threads:
         result["rows"] += measure_lengths(a, engines, threads)
     for threads in a.threads:
-        result["rows"] += measure_stream(a, engines, threads, stream)
+        result["rows"] += measure_stream(a, [each for each in engines if each.streams], threads, stream)
     result["machine"]["load_after"] = round(os.getloadavg()[0], 2)
     text = markdown(result, stream)
     with open(a.results, "w", encoding="utf-8") as file:
