@@ -181,7 +181,13 @@ static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, 
     }
 }
 
+#ifdef ATTENTION_HEADER /* a tier's own way: attention_queries_of */
+#include ATTENTION_HEADER
+#else
+#define attention_queries_of attention_queries
+#endif
+
 static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
                       const int8_quantizer *context, void *scratch, int8_t *out) {
-    attention_queries(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
+    attention_queries_of(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
 }

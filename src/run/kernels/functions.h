@@ -96,9 +96,9 @@ static const float exp_dither[2 * EXP_DITHER_PERIOD] = {
     -0.40625f, 0.09375f, -0.15625f, 0.34375f, -0.28125f, 0.21875f, -0.03125f, 0.46875f,
 };
 
-/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in the low byte of each lane: 0 to 127, and 127 for t = 0.
- * 2^t = 2^n 2^f, n = round(t), |f| <= 1/2; the cubic is 127 * 2^f, exactly 127 at 0, and n is added to its exponent. */
-ALWAYS_INLINE vi exp_code(vf t, vf dither) {
+/* 127 * 2^t for t <= 0: exactly 127 at 0, and next to nothing below -16. 2^t = 2^n 2^f, n = round(t), |f| <= 1/2; the
+ * cubic is 127 * 2^f, exactly 127 at 0, and n is added to its exponent. */
+ALWAYS_INLINE vf exp_127(vf t) {
     const vf magic = vf_set1(RNE_MAGIC), clamped = vf_max(t, vf_set1(-16.0f)), shifted = clamped + magic;
     const vf f = clamped - (shifted - magic);
     vf p = vf_set1(6.98613453f);
@@ -106,8 +106,10 @@ ALWAYS_INLINE vi exp_code(vf t, vf dither) {
     p = p * f + vf_set1(88.0469284f);
     p = p * f + vf_set1(127.0f);
     /* The magic number's own bits leave at the top: 0x4b400000 << 23 is 0. */
-    p = vf_from_bits(vi_add(vf_bits(p), vi_shl(vf_bits(shifted), 23)));
-    return vf_bits((p + dither) + magic);
+    return vf_from_bits(vi_add(vf_bits(p), vi_shl(vf_bits(shifted), 23)));
 }
+
+/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in the low byte of each lane: 0 to 127, and 127 for t = 0. */
+ALWAYS_INLINE vi exp_code(vf t, vf dither) { return vf_bits((exp_127(t) + dither) + vf_set1(RNE_MAGIC)); }
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The linear layers and what is fused with them: residual, rounding, GELU and rounding. Included by kernels_impl.h, in
- * the verbs of a tier. A tier with a way of its own names a LINEAR_HEADER that has linear_block_of, for blocks of rows,
- * or a STRIP_HEADER that has strip_dots_of, products_begin and products_end. In: rows of codes, a matrix. Out: rows of
- * floats or codes. */
+ * the verbs of a tier; one with a way of its own for blocks of rows names a LINEAR_HEADER that has
+ * linear_block_of. In: rows of codes, a matrix. Out: rows of floats or codes. */
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #ifndef STRIP_ROWS
@@ -115,14 +114,6 @@ static void strip_dots(operands o, size_t rows, size_t panels, int32_t *sums) {
         dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, panels);
 }
 
-#ifdef STRIP_HEADER /* a tier's own way: strip_dots_of, for strips of its choice; and what it wants around a product */
-#include STRIP_HEADER
-#else
-#define strip_dots_of strip_dots
-#define products_begin() ((void)0)
-#define products_end() ((void)0)
-#endif
-
 /* Columns `first` on of rows `row` on: the sums of a strip of tiles lie in the nearest cache, so that constants and
  * columns' factors are loaded once a strip. */
 static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size_t rows, size_t first,
@@ -131,7 +122,7 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
     const uint8_t *panels = w->panels + first * w->k;
     const operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k,
                         panels + columns * w->k};
-    strip_dots_of(o, rows, int8_panels(columns), sums);
+    strip_dots(o, rows, int8_panels(columns), sums);
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }
 
@@ -151,7 +142,6 @@ static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, con
 #endif
 
 static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
-    products_begin();
     for (; rows > 0; x += LINEAR_ROWS * w->k) {
         const size_t n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
         linear_block_of(x, n, w, &out);
@@ -159,7 +149,6 @@ static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, li
         if (out.y != NULL) out.y += n * out.stride;
         if (out.codes != NULL) out.codes += n * out.stride;
     }
-    products_end();
 }
 
 static void linear(const int8_t *x, size_t rows, const int8_matrix *w, float *y) {

@@ -151,8 +151,8 @@ static void attend(const int8_t *q, const int8_t *k, const int8_t *v, size_t str
 /* One head's keys and values, repacked; scores and exponentials of some queries (see attention_impl.h). */
 size_t kernels_attention_scratch_bytes(size_t n_tokens, size_t head_dim) {
     size_t tokens, dims, per_token, bytes;
-    if (!size_add(n_tokens, 15, &tokens) || !size_add(head_dim, 15, &dims)) return 0;
-    tokens &= ~(size_t)15;
+    if (!size_add(n_tokens, 63, &tokens) || !size_add(head_dim, 15, &dims)) return 0;
+    tokens &= ~(size_t)63;
     dims &= ~(size_t)15;
     if (!size_mul(dims, 2, &per_token) || !size_add(per_token, ATTENTION_QUERIES * (sizeof(int32_t) + 1), &per_token) ||
         !size_mul(tokens, per_token, &bytes))

@@ -8,7 +8,7 @@
 
 #define NORM_PARTIALS 16
 #define NORM_LIMIT 1e15f
-#define ATTENTION_QUERIES 8 /* at most, whose scores lie in the scratch memory at once */
+#define ATTENTION_QUERIES 16 /* at most, whose scores lie in the scratch memory at once */
 
 /* choose.c: which of two. `seconds` times one run; each gets CHOOSE_RUNS, in turns, and its quickest counts. The rival
  * must be faster by an eighth: near ties go to `usual`, so that a machine does not change its mind. */
