@@ -113,7 +113,7 @@ cpu_tier cpu_best_tier(void) {
     int tier;
     if (forced_tier >= 0) return (cpu_tier)forced_tier;
     for (tier = CPU_TIER_COUNT - 1; tier > CPU_TIER_SCALAR; tier--)
-        if (tier != CPU_TIER_AMX && cpu_has_tier((cpu_tier)tier)) break;
+        if (cpu_has_tier((cpu_tier)tier)) break;
     return (cpu_tier)tier;
 }
 

@@ -31,7 +31,7 @@ int cpu_has_tier(cpu_tier tier);
  * for AVXVNNI, AVX512 for AVX512VNNI and AMX, NEON for NEON_*, else the tier itself. Where a tier is, its base is
  * too. */
 cpu_tier cpu_base_tier(cpu_tier tier);
-/* The fastest tier there is, or the one that cpu_force_tier set. Never AMX of itself: see kernels_amx.c. */
+/* The fastest tier there is, or the one that cpu_force_tier set. */
 cpu_tier cpu_best_tier(void);
 /* For tests and `MINNOW_ISA` in the CLI. Returns 0 if the tier is not there. Not thread-safe: call it first. */
 int cpu_force_tier(cpu_tier tier);
