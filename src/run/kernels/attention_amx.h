@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention in AMX's tiles: attention_queries_of of kernels_impl.h, for kernels_amx.c. Included there.
+ * Attention in AMX's tiles: attention_queries_of of attention_impl.h, for kernels_amx.c. Included there.
  *
  * A head and 16 queries at a time, a query a lane, so that maxima and sums need no neighbours:
  *

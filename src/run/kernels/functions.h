@@ -109,7 +109,7 @@ ALWAYS_INLINE vf exp_127(vf t) {
     return vf_from_bits(vi_add(vf_bits(p), vi_shl(vf_bits(shifted), 23)));
 }
 
-/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in the low byte of each lane: 0 to 127, and 127 for t = 0. */
+/* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in each lane's low byte: 0 to 127, and 127 for t = 0. */
 ALWAYS_INLINE vi exp_code(vf t, vf dither) { return vf_bits((exp_127(t) + dither) + vf_set1(RNE_MAGIC)); }
 
 #endif

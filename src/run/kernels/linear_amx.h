@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matrix products in AMX's tiles: linear_block_of of kernels_impl.h, for kernels_amx.c. Included there, after
+ * Matrix products in AMX's tiles: linear_block_of of linear_impl.h, for kernels_amx.c. Included there, after
  * linear_block.
  *
  * A tile is 16 rows of 64 bytes. A panel [k / 4][16][4] is a column of tiles as it lies in memory: 64 inputs of 16
@@ -12,7 +12,8 @@
  * Panels are loaded with w + 64, so C begins as -64 times the sum of x's row: a product too, by a tile of -64s.
  *
  * What follows a product takes the vector units longer than the tiles take. So while a block is multiplied, the block
- * before it is finished, some rows a step: in the order of the program, for the processor looks only so far ahead. */
+ * before it is finished, some rows a step, a quarter of that after each product: in the order of the program, for the
+ * processor looks only so far ahead. */
 #define BLOCK_HEIGHT (2 * TILE_HEIGHT)
 #define FINISH_ROWS ((size_t)4) /* at once */
 
@@ -73,40 +74,56 @@ ALWAYS_INLINE void store_block_codes(const vf *value, size_t n, int8_t *codes, s
     }
 }
 
-/* n rows, 4 or 1, of a whole block, from r on. */
-ALWAYS_INLINE void finish_block_rows(const block *b, size_t r, size_t n, const int8_matrix *w, const linear_out *out,
-                                     finish how) {
-    const size_t at = (b->row + r) * out->stride + b->first;
+/* n rows, 4 or 1: quantized if they were given to GELU, rounded or added; to where `at` is in the output. */
+ALWAYS_INLINE void store_block_rows(vf *value, size_t n, size_t at, size_t first, const linear_out *out, finish how) {
     const vf high = vf_set1(how == FINISH_CODES ? out->high : 127.0f);
-    vf value[2 * FINISH_ROWS];
-    size_t i, v;
-    UNROLL for (i = 0; i < n; i++) {
-        UNROLL for (v = 0; v < 2; v++) {
-            const size_t column = b->first + v * VF_LANES;
-            value[2 * i + v] = vf_from_int(vi_load(b->sums + (r + i) * TILE_COLUMNS + v * VF_LANES)) *
-                               vf_load(w->scale + column) + vf_load(w->bias + column);
+    size_t i;
+    if (how == FINISH_CODES || how == FINISH_GELU_CODES) {
+        UNROLL for (i = 0; i < 2 * n; i++) {
+            const size_t column = first + i % 2 * VF_LANES;
+            if (how == FINISH_CODES) value[i] = vf_max(value[i], vf_set1(out->low));
+            else value[i] = value[i] * vf_load(out->q->multiplier + column) + vf_load(out->q->offset + column);
+            value[i] = vf_min(high, value[i]); /* a NaN stays */
+        }
+        store_block_codes(value, n, out->codes + at, out->stride);
+        return;
+    }
+    UNROLL for (i = 0; i < 2 * n; i++) {
+        float *y = out->y + at + i / 2 * out->stride + i % 2 * VF_LANES;
+        if (how == FINISH_ADD) value[i] = value[i] + vf_load(y);
+        vf_store(y, value[i]);
+    }
+}
+
+/* n rows, 4 or 1, of a whole block, from r on, in the quarters that GELU has. */
+ALWAYS_INLINE void finish_quarter(gelu_parts *g, size_t quarter, const block *b, size_t r, size_t n,
+                                  const int8_matrix *w, const linear_out *out, finish how) {
+    const size_t at = (b->row + r) * out->stride + b->first;
+    size_t i;
+    if (quarter == 0) {
+        UNROLL for (i = 0; i < 2 * n; i++) {
+            const size_t column = b->first + i % 2 * VF_LANES;
+            g[i].x = vf_from_int(vi_load(b->sums + (r + i / 2) * TILE_COLUMNS + i % 2 * VF_LANES)) *
+                     vf_load(w->scale + column) + vf_load(w->bias + column);
         }
     }
     if (how == FINISH_GELU_CODES) {
-        gelu_of_each(value, 2 * n);
-        UNROLL for (i = 0; i < 2 * n; i++) {
-            const size_t column = b->first + i % 2 * VF_LANES;
-            value[i] = value[i] * vf_load(out->q->multiplier + column) + vf_load(out->q->offset + column);
-        }
+        UNROLL for (i = 0; i < 2 * n; i++) gelu_quarter(&g[i], quarter, gelu_factors);
     }
-    if (how == FINISH_CODES || how == FINISH_GELU_CODES) {
-        if (how == FINISH_CODES) {
-            UNROLL for (i = 0; i < 2 * n; i++) value[i] = vf_max(value[i], vf_set1(out->low));
-        }
-        UNROLL for (i = 0; i < 2 * n; i++) value[i] = vf_min(high, value[i]); /* a NaN stays */
-        store_block_codes(value, n, out->codes + at, out->stride);
-    } else {
-        UNROLL for (i = 0; i < 2 * n; i++) {
-            float *y = out->y + at + i / 2 * out->stride + i % 2 * VF_LANES;
-            if (how == FINISH_ADD) value[i] = value[i] + vf_load(y);
-            vf_store(y, value[i]);
-        }
+    if (quarter == 3) {
+        vf value[2 * FINISH_ROWS];
+        UNROLL for (i = 0; i < 2 * n; i++) value[i] = g[i].x;
+        store_block_rows(value, n, at, b->first, out, how);
+    } else if (how == FINISH_GELU_CODES && n == FINISH_ROWS) { /* the compiler keeps the order */
+        UNROLL for (i = 0; i < 2 * n; i++) __asm__ volatile("" : "+v"(g[i].x), "+v"(g[i].u), "+v"(g[i].p));
     }
+}
+
+ALWAYS_INLINE void finish_block_rows(const block *b, size_t r, size_t n, const int8_matrix *w, const linear_out *out,
+                                     finish how) {
+    gelu_parts g[2 * FINISH_ROWS];
+    size_t quarter;
+    UNROLL for (quarter = 0; quarter < 4; quarter++) finish_quarter(g, quarter, b, r, n, w, out, how);
 }
 
 /* The next rows of a whole block, from *r on. */
@@ -131,6 +148,24 @@ ALWAYS_INLINE void multiply_block(const int8_t *x, size_t height, const block *b
     if (lower) tile_load(2, s->minus[bottom], sizeof s->minus[0]);
     if (lower && right) tile_load(3, s->minus[bottom], sizeof s->minus[0]);
     for (j = 0; j < k; j += TILE_INPUTS) {
+        due += BLOCK_HEIGHT / FINISH_ROWS * TILE_INPUTS;
+        if (due >= k && before->rows - finished >= FINISH_ROWS && lower && right) {
+            gelu_parts g[2 * FINISH_ROWS];
+            tile_load(4, x + top * k + j, k);
+            tile_load(6, panel + j * INT8_PANEL, TILE_INPUTS);
+            tile_dot(0, 4, 6);
+            finish_quarter(g, 0, before, finished, FINISH_ROWS, w, out, how);
+            tile_load(7, panel + panel_bytes + j * INT8_PANEL, TILE_INPUTS);
+            tile_dot(1, 4, 7);
+            finish_quarter(g, 1, before, finished, FINISH_ROWS, w, out, how);
+            tile_load(5, x + bottom * k + j, k);
+            tile_dot(2, 5, 6);
+            finish_quarter(g, 2, before, finished, FINISH_ROWS, w, out, how);
+            tile_dot(3, 5, 7);
+            finish_quarter(g, 3, before, finished, FINISH_ROWS, w, out, how);
+            finished += FINISH_ROWS;
+            due -= k;
+        } else {
         tile_load(4, x + top * k + j, k);
         tile_load(6, panel + j * INT8_PANEL, TILE_INPUTS);
         tile_dot(0, 4, 6);
@@ -143,8 +178,9 @@ ALWAYS_INLINE void multiply_block(const int8_t *x, size_t height, const block *b
             tile_dot(2, 5, 6);
             if (right) tile_dot(3, 5, 7);
         }
+        }
         for (i = 0; i < PREFETCH_LINES; i++, next += 64) __builtin_prefetch(next, 0, 2);
-        for (due += BLOCK_HEIGHT / FINISH_ROWS * TILE_INPUTS; due >= k && finished < before->rows; due -= k)
+        for (; due >= k && finished < before->rows; due -= k)
             finish_more(before, &finished, w, out, how);
     }
     while (finished < before->rows) finish_more(before, &finished, w, out, how);
