@@ -35,12 +35,24 @@ void engine_query_key_value(const int8_model *m, const kernels *k, const int8_la
         }
 }
 
+#define CACHE_LINE ((size_t)64)
+
+/* Keys and values of rows that another thread has just written lie in its cache. Asked for one by one, as attention
+ * packs them, each line takes some 0.1 us to come; asked for together they come in a tenth of that. */
+static void fetch_keys_values(const int8_t *qkv, size_t first, size_t last, size_t hidden) {
+    size_t i, at;
+    for (i = first; i < last; i++)
+        for (at = hidden; at < 3 * hidden; at += CACHE_LINE) __builtin_prefetch(qkv + i * 3 * hidden + at, 0, 2);
+}
+
 void steps_attention(const int8_model *m, const kernels *k, const int8_layer *layer, const engine_texts *texts,
                      size_t first, size_t last, const int8_t *qkv, void *scratch, int8_t *context) {
     size_t i, begin, end;
     for (i = 0; i < texts->n_texts; i++)
         if (text_share(texts, i, first, last, &begin, &end)) {
             const size_t start = texts->starts[i], n = texts->starts[i + 1] - start;
+            fetch_keys_values(qkv + start * 3 * m->hidden, 0, begin, m->hidden);
+            fetch_keys_values(qkv + start * 3 * m->hidden, end, n, m->hidden);
             k->attention_queries(qkv + start * 3 * m->hidden, n, begin, end - begin, m->n_heads,
                                  m->hidden / m->n_heads, layer->score_scale, &layer->context, scratch,
                                  context + start * m->hidden);
