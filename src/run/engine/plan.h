@@ -17,7 +17,7 @@
 
 #define ENGINE_SHARE_ROWS ((size_t)8) /* a thread's share is a multiple of it: a tile's height, and worth waking one */
 
-#define ENGINE_BLOCK_ROWS ((size_t)96) /* rows at once of the steps after attention: they stay in the cache */
+#define ENGINE_BLOCK_ROWS ((size_t)256) /* rows at once of the steps after attention: they stay in the cache */
 
 typedef enum engine_buffer {
     ENGINE_HIDDEN,    /* float32 [rows, hidden]: the caller's, not in the arena */
