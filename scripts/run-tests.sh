@@ -5,20 +5,23 @@
 #
 # A command is counted by the closing lines it prints: cmocka's "[  PASSED  ] N test(s)." and "[  FAILED  ] N test(s)", or a last line
 # "N passed, N failed"; one that prints neither is one test, passed if it exits with 0. One that exits otherwise and names no
-# failure counts as one failure: it crashed, or ran longer than $TEST_TIMEOUT seconds. If $TEST_TALLY names a file, the sums are added to it as a line.
+# failure counts as one failure: it crashed, or ran longer than $TEST_TIMEOUT seconds. If $TEST_TALLY names a file, the sums are
+# added to it as a line. Commands that took $TEST_SLOW seconds (10) or more are named with their times at the end.
 set -u
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
-broken=()
+broken=() slow=()
 
 sum() { # $1: a sed expression that leaves the number of a line
     sed -nE "$1" "$log" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 for command in "$@"; do
+    started=$SECONDS
     timeout --foreground "${TEST_TIMEOUT:-900}" bash -c "$command" 2>&1 | tee "$log"
-    status=${PIPESTATUS[0]}
+    status=${PIPESTATUS[0]} took=$((SECONDS - started))
+    if ((took >= ${TEST_SLOW:-10})); then slow+=("$took s: $command"); fi
     p=$(sum 's/^\[  PASSED  \] ([0-9]+) test\(s\).*/\1/p')
     f=$(sum 's/^\[  FAILED  \] ([0-9]+) test\(s\).*/\1/p')
     s=$(sum 's/^\[  SKIPPED \] ([0-9]+) test\(s\).*/\1/p')
@@ -36,6 +39,7 @@ for command in "$@"; do
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done
 
+for command in ${slow[@]+"${slow[@]}"}; do echo "took $command"; done
 for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done
 if ((skipped > 0)); then echo "$skipped skipped (what they need is not here)"; fi
 if ((passed + failed == 0)); then
