@@ -1,7 +1,7 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
 # The smallest library: what encodes with a .minnow model that lies in memory, in portable C, on one thread, without files. It
 # needs a C library's malloc, memory and string functions, formatted printing into memory, and sqrt. This half is what WASM compiles.
-#   make MINIMAL=1        $(BUILD)/minimal/libminnow_minimal.a, the size of its code
+#   make MINIMAL=1        $(BUILD)/minimal/libminnow_minimal.a, the size of its code and of a context
 #   make test-minimal     its vectors against the whole library's
 ifneq ($(MINIMAL),)
 .DEFAULT_GOAL := minimal
@@ -28,12 +28,15 @@ $(MINIMAL_BUILD)/test_whole$(EXE): $(BUILD)/obj/tests/minimal/test_minimal.o $(B
 	@mkdir -p $(@D)
 	$(call say,LD  $@)$(CC) $(CFLAGS_ALL) $(LD_HARDENING) $(LDFLAGS) $^ -o $@ $(LDLIBS_ALL)
 
+MINIMAL_TESTS := $(MINIMAL_BUILD)/test_minimal$(EXE) $(MINIMAL_BUILD)/test_whole$(EXE)
+minimal_commands = 'RUNNER="$(RUNNER)" EXE=$(EXE) bash tests/minimal/run.sh $(MINIMAL_BUILD) $(MINIMAL_MODEL) $(MINIMAL_TEXTS)'
+test-programs test run-debug: $(MINIMAL_TESTS)
+
 .PHONY: minimal test-minimal
-minimal: $(MINIMAL_BUILD)/libminnow_minimal.a ## the smallest library (also: make MINIMAL=1): portable C, no threads, no files
+minimal: $(MINIMAL_BUILD)/libminnow_minimal.a $(MINIMAL_BUILD)/test_minimal$(EXE) ## the smallest library (also: make MINIMAL=1): portable C, no threads, no files; its sizes
 	@size -t $< | awk 'END { printf "  code and constants %d bytes, data %d, zeroed %d\n", $$1, $$2, $$3 }'
-test-minimal: minimal $(MINIMAL_BUILD)/test_minimal$(EXE) $(MINIMAL_BUILD)/test_whole$(EXE) ## its vectors against the whole library's
-	@$(RUNNER) $(MINIMAL_BUILD)/test_minimal$(EXE) $(MINIMAL_MODEL) $(MINIMAL_TEXTS) | tee $(MINIMAL_BUILD)/minimal.txt
-	@$(RUNNER) $(MINIMAL_BUILD)/test_whole$(EXE) $(MINIMAL_MODEL) $(MINIMAL_TEXTS) > $(MINIMAL_BUILD)/whole.txt
-	@test -s $(MINIMAL_BUILD)/minimal.txt && cmp $(MINIMAL_BUILD)/minimal.txt $(MINIMAL_BUILD)/whole.txt
+	@for m in $(MINIMAL_MODEL) $(wildcard $(MODEL)/model.minnow); do $(RUNNER) $(word 2,$^) $$m; done
+test-minimal: $(MINIMAL_TESTS) ## the smallest library's vectors against the whole one's
+	@$(RUN_TESTS) $(minimal_commands)
 
 -include $(shell find $(MINIMAL_BUILD)/obj -name '*.d' 2>/dev/null)

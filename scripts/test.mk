@@ -22,11 +22,12 @@ package_commands = $(foreach t,$(PACKAGE_TESTS),'CC="$(CC)" BUILD=$(BUILD) bash 
 replay-programs: $(REPLAY)
 test: all $(UNIT) ## unit tests, command-line tests, fuzz corpora replayed under ASan
 	$(MAKE) BUILD=$(BUILD)/debug $(DEBUG_FLAGS) replay-programs
-	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)/debug) $(package_commands) $(call cli_commands,$(BUILD))
+	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)/debug) $(package_commands) $(minimal_commands) \
+	    $(call cli_commands,$(BUILD))
 test-debug: ## the same, all of it under ASan and UBSan
 	$(MAKE) BUILD=$(BUILD)/debug $(DEBUG_FLAGS) run-debug
 run-debug: all $(UNIT) $(REPLAY)
-	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)) $(call cli_commands,$(BUILD))
+	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)) $(minimal_commands) $(call cli_commands,$(BUILD))
 run-unit: $(UNIT)
 	@$(RUN_TESTS) $(unit_commands)
 # Those that have threads; test_encode, with the real model in FP32, would take very long.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * MODEL TEXTS: reads a .minnow file into memory of its own, encodes each line of TEXTS in a context that lives in a
+ * MODEL [TEXTS]: reads a .minnow file into memory of its own, encodes each line of TEXTS in a context that lives in a
  * buffer, by minnow_encode and by minnow_encode_batch, and prints the vectors' SHA-256. Linked with the whole library
- * and with the smallest one: the lines must be the same. What differs by design goes to stderr. */
+ * and with the smallest one: the lines must be the same. Without TEXTS, says what memory a context takes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,15 +43,20 @@ static size_t split_lines(char *data, minnow_text texts[MAX_TEXTS]) {
     return n;
 }
 
-static minnow_context *create(const minnow_model *model, size_t n_threads, void **memory) {
-    minnow_context_options options = {.size = sizeof options, .n_threads = n_threads};
+static size_t context_bytes(const minnow_model *model) {
+    minnow_error error;
+    size_t bytes;
+    check(minnow_context_bytes(model, NULL, &bytes, &error), &error);
+    return bytes;
+}
+
+static minnow_context *create(const minnow_model *model, void **memory) {
+    minnow_context_options options = {.size = sizeof options, .memory_bytes = context_bytes(model)};
     minnow_context *context = NULL;
     minnow_error error;
-    check(minnow_context_bytes(model, &options, &options.memory_bytes, &error), &error);
     *memory = options.memory = memory_aligned_alloc(options.memory_bytes);
     if (*memory == NULL) fail("out of memory");
     check(minnow_context_create(&context, model, &options, &error), &error);
-    fprintf(stderr, "context: %zu bytes, %s\n", options.memory_bytes, minnow_context_isa(context));
     return context;
 }
 
@@ -86,27 +91,32 @@ static void refuses_threads(const minnow_model *model) {
 }
 #endif
 
-int main(int argc, char **argv) {
+static void encode_file(const minnow_model *model, const char *path) {
     minnow_text texts[MAX_TEXTS];
-    minnow_model *model = NULL;
-    minnow_context *context;
-    minnow_error error;
-    size_t model_bytes, text_bytes;
-    char *model_data, *text_data;
+    size_t bytes;
+    char *data = read_file(path, &bytes);
     void *memory;
-    if (argc != 3) fail("MODEL TEXTS");
-    model_data = read_file(argv[1], &model_bytes);
-    text_data = read_file(argv[2], &text_bytes);
-    check(minnow_model_open_memory(&model, model_data, model_bytes, NULL, &error), &error);
+    minnow_context *context = create(model, &memory);
+    encode_all(context, texts, split_lines(data, texts), minnow_model_dimensions(model));
+    minnow_context_close(&context);
+    memory_aligned_free(memory);
+    memory_aligned_free(data);
+}
+
+int main(int argc, char **argv) {
+    minnow_model *model = NULL;
+    minnow_error error;
+    size_t bytes;
+    char *data;
+    if (argc != 2 && argc != 3) fail("MODEL [TEXTS]");
+    data = read_file(argv[1], &bytes);
+    check(minnow_model_open_memory(&model, data, bytes, NULL, &error), &error);
 #if defined(MINNOW_MINIMAL)
     refuses_threads(model);
 #endif
-    context = create(model, 0, &memory);
-    encode_all(context, texts, split_lines(text_data, texts), minnow_model_dimensions(model));
-    minnow_context_close(&context);
+    if (argc == 3) encode_file(model, argv[2]);
+    else printf("  context %zu bytes, for %zu tokens of %s\n", context_bytes(model), minnow_model_max_tokens(model), argv[1]);
     minnow_model_close(&model);
-    memory_aligned_free(memory);
-    memory_aligned_free(model_data);
-    memory_aligned_free(text_data);
+    memory_aligned_free(data);
     return 0;
 }
