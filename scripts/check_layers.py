@@ -49,7 +49,8 @@ PIECES = {
     "src/run/kernels/dot_impl.h", "src/run/kernels/linear_impl.h", "src/run/kernels/linear_meanwhile.h",
     "src/run/kernels/attention_impl.h",
     "src/run/kernels/verbs_scalar.h", "src/run/kernels/verbs_avx2.h", "src/run/kernels/verbs_avx512.h",
-    "src/run/kernels/verbs_neon.h", "src/run/kernels/tile_i8mm.h", "src/run/kernels/strip_amx.h",
+    "src/run/kernels/verbs_neon.h", "src/run/kernels/tile_i8mm.h", "src/run/kernels/linear_amx.h",
+    "src/run/kernels/attention_amx.h",
     "src/base/crc32c_streams.h",
 }
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
