@@ -28,6 +28,7 @@ const kernels *kernels_for_tier(int tier) {
     }
 }
 
+#if defined(CPU_TIERS_X86) || defined(CPU_TIERS_ARM)
 /* Tiers of which either may be the faster: wide vectors slow some processors down, and smmla needs its operands zipped.
  * -1 if there is none. */
 static int rival_of(cpu_tier tier) {
@@ -45,6 +46,9 @@ static const kernels *choose(void) {
     if (usual == NULL) return &kernels_scalar;
     return rival != NULL && cpu_forced_tier() < 0 ? kernels_quicker_here(usual, rival) : usual;
 }
+#else
+static const kernels *choose(void) { return &kernels_scalar; }
+#endif
 
 const kernels *kernels_best(void) {
     static _Atomic(const kernels *) kept;
