@@ -18,7 +18,7 @@ static const struct command {
     {"similarity", cmd_similarity, "how similar two texts are"},
     {"tokenize", cmd_tokenize, "texts -> token ids"},
     {"run", cmd_run, "run any ONNX model on given inputs"},
-    {"inspect", cmd_inspect, "show what an ONNX model consists of"},
+    {"inspect", cmd_inspect, "show what a model consists of"},
     {"export", cmd_export, "model folder (safetensors) -> ONNX"},
     {"calibrate", cmd_calibrate, "FP32 model and texts -> ranges of its activations"},
     {"quantize", cmd_quantize, "FP32 model -> static INT8 .minnow file"},
