@@ -125,14 +125,15 @@ static void close_lane(graph_lane *l) {
     memset(l, 0, sizeof *l);
 }
 
-/* Into a zeroed lane; whatever happens, close_lane frees it. */
+/* Into a zeroed lane, which it is again on failure. */
 static minnow_status create_lane(graph_lane *l, const graph_state *s, thread_pool *pool, minnow_error *error) {
     const interpreter_options options = {.pool = pool, .twin = s->weights->shared};
     TRY(interpreter_create(&l->interpreter, s->weights->graph, &options, error));
     l->outputs = calloc(s->weights->graph->n_outputs + 1, sizeof *l->outputs);
     l->pooled = calloc(s->model->dimensions, sizeof *l->pooled);
-    if (l->outputs == NULL || l->pooled == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    return MINNOW_OK;
+    if (l->outputs != NULL && l->pooled != NULL) return MINNOW_OK;
+    close_lane(l);
+    return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
 }
 
 static void close_state(void *state) {
