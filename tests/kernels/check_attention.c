@@ -9,7 +9,7 @@
 enum { TOKENS, HEADS, HEAD_DIM, FIRST, QUERIES };
 
 /* How far scores are apart: as in a model; less; more; so far that all but the largest vanish; all alike. */
-static const float score_scales[] = {1e-4f, 1e-5f, 3e-4f, 1e-2f, 1e30f, 1e-30f};
+static const float score_scales[] = {1e-4f, 1e-5f, 3e-4f, 1e-2f, 1e37f, 1e-30f};
 enum { AS_USUAL, CLOSE, APART, FAR_APART, ONE_ALONE, ALL_ALIKE, SCALES };
 
 typedef struct attention_args {

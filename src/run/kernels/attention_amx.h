@@ -129,7 +129,7 @@ ALWAYS_INLINE vi exponential(const int32_t *score, vi maximum, vf scale, vf dith
 
 /* Scores [n_tokens][16] -> exponentials; returns their sums. dither: of key j mod 16, the lane's query. */
 static vi exponentials_of(const attention_head *h, const attention_tiles *a, const vf *dither) {
-    const vf scale = vf_set1(h->score_scale);
+    const vf scale = exp_step(h->score_scale);
     const vi ones = vi_set1(0x01010101);
     vi maximum[4], sum = vi_set1(0), code[4];
     size_t t, i;

@@ -85,13 +85,14 @@ ALWAYS_INLINE vi largest_score(const int32_t *score, size_t n) {
  * lanes whose sum is theirs. */
 ALWAYS_INLINE vi exponentials(const int32_t *score, vi maximum, const float *dither, size_t n, size_t padded, vf scale,
                               uint8_t *p) {
-    vi sum = vi_set1(0);
+    /* What lies above the codes of whole vectors is taken off beforehand. */
+    vi sum = vi_set1((int32_t)(0u - (uint32_t)(n / VF_LANES) * EXP_CODE_ABOVE));
     size_t i;
     for (i = 0; i + VF_LANES <= n; i += VF_LANES) {
         const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * scale;
         const vi code = exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD));
         vi_store_codes((int8_t *)p + i, code);
-        sum = vi_add(sum, vi_and(code, vi_set1(0xff)));
+        sum = vi_add(sum, code);
     }
     for (; i < padded; i += VF_LANES) {
         const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * scale;
@@ -108,13 +109,14 @@ ALWAYS_INLINE vi exponentials(const int32_t *score, vi maximum, const float *dit
 static void attention_exponentials(const attention_memory *a, size_t query, size_t rows, size_t n, float scale,
                                    float *reciprocal) {
     const size_t padded = a->padded;
+    const vf step = exp_step(scale);
     BUFFER vi maximum[TILE_ROWS], sum[TILE_ROWS];
     size_t r;
     for (r = 0; r < rows; r++) maximum[r] = largest_score(a->scores + r * padded, n);
     for (r = 0; r < rows; r++)
         sum[r] = exponentials(a->scores + r * padded, maximum[r],
                               exp_dither + EXP_DITHER_STEP * (query + r) % EXP_DITHER_PERIOD, n, padded,
-                              vf_set1(scale), a->exponentials + r * padded);
+                              step, a->exponentials + r * padded);
     for (r = 0; r < rows; r++) reciprocal[r] = 1.0f / (float)horizontal_sum(sum[r]);
 }
 

@@ -20,6 +20,9 @@ static inline vf vf_set1(float x) { return _mm512_set1_ps(x); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+#define VF_HAS_POWERS
+static inline vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_times_power(vf a, vf n) { return _mm512_scalef_ps(a, n); } /* a * 2^n, n a whole number */
 static inline vi vf_bits(vf a) { return _mm512_castps_si512(a); }
 static inline vf vf_from_bits(vi a) { return _mm512_castsi512_ps(a); }
 static inline vf vf_from_int(vi a) { return _mm512_cvtepi32_ps(a); }
