@@ -36,6 +36,11 @@ ALWAYS_INLINE void tile_step(operands o, size_t j, vi acc[][TILE_PANELS * PANEL_
     size_t r, v;
     UNROLL for (v = 0; v < vectors; v++)
         b[v] = vi_load(o.panels + v / PANEL_VECTORS * o.panel_bytes + j * INT8_PANEL + v % PANEL_VECTORS * sizeof(vi));
+#ifdef VI_KEEP
+    if (rows == 2 || rows == 3) {
+        UNROLL for (v = 0; v < vectors; v++) VI_KEEP(b[v]);
+    }
+#endif
     UNROLL for (v = 0; v < panels; v++) __builtin_prefetch(o.next + (j * panels + 4 * v) * INT8_PANEL, 0, 2);
     UNROLL for (r = 0; r < rows; r++) {
         const vi a = vi_set1_quad(o.x + r * o.stride + j);

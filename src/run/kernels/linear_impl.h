@@ -121,7 +121,7 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
     const size_t columns = w->n - first < TILE_COLUMNS ? w->n - first : TILE_COLUMNS;
     const uint8_t *panels = w->panels + first * w->k;
     const operands o = {(const uint8_t *)x + row * w->k, w->k, panels, INT8_PANEL * w->k, w->k,
-                        panels + columns * w->k};
+                        row > 0 ? panels : panels + columns * w->k};
     strip_dots(o, rows, int8_panels(columns), sums);
     linear_finish(sums, minus, row, rows, first, columns, w, out);
 }

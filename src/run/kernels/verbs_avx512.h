@@ -34,6 +34,8 @@ static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
 #define vi_shl(a, n) _mm512_slli_epi32(a, n)
+/* In a register from here on: GCC loads weights again for each of two or three rows. */
+#define VI_KEEP(a) __asm__("" : "+v"(a))
 /* The same 4 bytes in every lane. */
 static inline vi vi_set1_quad(const void *p) {
     int32_t quad;
