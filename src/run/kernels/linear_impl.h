@@ -7,6 +7,9 @@
 #ifndef STRIP_ROWS
 #define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : 16)) /* whose sums are finished together; whole tiles */
 #define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
+#define LINEAR_FEW ((size_t)8)   /* fewer are not left to be the last: alone they would wait for their weights */
+#else
+#define LINEAR_FEW ((size_t)1)
 #endif
 
 /* What becomes of y = (float)(dot - correction) * scale + bias, while it is in a register. */
@@ -107,11 +110,16 @@ static void linear_finish(const int32_t *sums, const int32_t *minus, size_t row,
     }
 }
 
-/* sums[r][c] of a strip of rows and 1 to TILE_PANELS panels, rows TILE_COLUMNS apart */
+/* sums[r][c] of a strip of rows and 1 to TILE_PANELS panels, rows TILE_COLUMNS apart; in tiles as high as each other:
+ * one of a row or two would wait for its weights. */
 static void strip_dots(operands o, size_t rows, size_t panels, int32_t *sums) {
-    size_t r;
-    for (r = 0; r < rows; r += TILE_ROWS, o.x += TILE_ROWS * o.stride)
-        dot_u7_panels(o, sums + r * TILE_COLUMNS, TILE_COLUMNS, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, panels);
+    size_t left = (rows + TILE_ROWS - 1) / TILE_ROWS, n;
+    for (; left > 0; left--, rows -= n) {
+        n = (rows + left - 1) / left;
+        dot_u7_panels(o, sums, TILE_COLUMNS, n, panels);
+        o.x += n * o.stride;
+        sums += n * TILE_COLUMNS;
+    }
 }
 
 /* Columns `first` on of rows `row` on: the sums of a strip of tiles lie in the nearest cache, so that constants and
@@ -142,10 +150,11 @@ static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, con
 #endif
 
 static void linear_blocks(const int8_t *x, size_t rows, const int8_matrix *w, linear_out out) {
-    for (; rows > 0; x += LINEAR_ROWS * w->k) {
-        const size_t n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
+    size_t n;
+    for (; rows > 0; rows -= n, x += n * w->k) {
+        n = rows < LINEAR_ROWS ? rows : LINEAR_ROWS;
+        if (rows > n && rows - n < LINEAR_FEW) n -= LINEAR_FEW;
         linear_block_of(x, n, w, &out);
-        rows -= n;
         if (out.y != NULL) out.y += n * out.stride;
         if (out.codes != NULL) out.codes += n * out.stride;
     }

@@ -126,6 +126,8 @@ static void unfinished_set(unfinished *u, const int32_t *sums, const int32_t *mi
 static void linear_block_of(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
     BUFFER int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS], tiles[2][TILE_ROWS * TILE_COLUMNS];
     unfinished u = unfinished_init(out);
+    /* One row too many is shared out over two tiles: alone it would wait for its weights. */
+    const size_t left = rows % TILE_ROWS, whole = rows - left - (left == 1 ? TILE_ROWS : 0);
     size_t first, r, row = 0, column = 0, t = 0;
     if (rows < TILE_ROWS) {
         linear_block(x, rows, w, out);
@@ -133,7 +135,7 @@ static void linear_block_of(const int8_t *x, size_t rows, const int8_matrix *w, 
     }
     for (r = 0; r < rows; r++) minus[r] = -INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
     for (first = 0; first < w->n; first += TILE_COLUMNS) {
-        for (r = 0; r + TILE_ROWS <= rows && first + TILE_COLUMNS <= w->n; r += TILE_ROWS, t ^= 1) {
+        for (r = 0; r < whole && first + TILE_COLUMNS <= w->n; r += TILE_ROWS, t ^= 1) {
             const uint8_t *panels = w->panels + first * w->k;
             const operands o = {(const uint8_t *)x + r * w->k, w->k, panels, INT8_PANEL * w->k, w->k,
                                 panels + TILE_COLUMNS * w->k};
