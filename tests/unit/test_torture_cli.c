@@ -19,7 +19,7 @@
 #include "failing_memory.h"
 
 #define FOLDER "tests/golden/tiny-bert/gelu-f32"
-#define MAX_ARGUMENTS 16
+#define MAX_ARGUMENTS 24
 
 static char folder[] = "/tmp/minnow-test-XXXXXX";
 static int real_output, real_errors;
@@ -39,7 +39,10 @@ static int run(int (*command)(int, char **), const char *const *arguments) {
     static const char *copy[MAX_ARGUMENTS + 1];
     const int nothing = open("/dev/null", O_WRONLY);
     int n = 0, code;
-    for (; arguments[n] != NULL; n++) copy[n] = arguments[n];
+    for (; arguments[n] != NULL; n++) {
+        assert_true(n < MAX_ARGUMENTS);
+        copy[n] = arguments[n];
+    }
     copy[n] = NULL;
     fflush(NULL);
     dup2(nothing, 1);
