@@ -13,7 +13,7 @@
 
 #define COMMAND "embed"
 #define BLOCK_ITEMS 128      /* texts a thread in a block */
-#define BLOCK_ITEMS_TOKENS 8 /* with --tokens, where each text gives a matrix */
+#define BLOCK_ITEMS_TOKENS 1 /* with --tokens, where each text gives a matrix */
 
 static const char help[] =
     "Usage: minnow embed [OPTION]... [TEXT]...\n"
@@ -58,7 +58,6 @@ typedef struct embed {
     cli_encoder encoder;
     npy_stream stream; /* with --npy */
     cli_progress progress;
-    uint64_t n_done;
 } embed;
 
 /* --- Options ------------------------------------------------------------------------------------------------ */
@@ -197,11 +196,13 @@ static minnow_status run_block(embed *e, minnow_error *error) {
         *error = failed;
         return failed.status;
     }
-    e->n_done += c->n_done;
-    cli_progress_update(&e->progress, e->n_done);
     cli_encoder_clear(c);
-    TRY(status);
-    return e->npy == NULL ? cli_flush(error) : MINNOW_OK;
+    cli_progress_update(&e->progress, c->n_before);
+    if (e->npy == NULL && cli_flush(&failed) != MINNOW_OK) {
+        *error = failed;
+        return failed.status;
+    }
+    return status;
 }
 
 static minnow_status embed_arguments(embed *e, char **texts, size_t n, minnow_error *error) {
@@ -254,13 +255,14 @@ static minnow_status check_dimensions(embed *e, minnow_error *error) {
 static minnow_status embed_all(embed *e, char **texts, size_t n, minnow_error *error) {
     minnow_status status;
     TRY(check_dimensions(e, error));
-    if (e->npy != NULL) os_catch_interrupts();
+    os_catch_interrupts(); /* lines are whole, and no bar is left behind */
     if (e->npy != NULL)
         TRY(npy_stream_open(&e->stream, e->npy, cli_precision_dtype(e->precision),
                             cli_precision_elements(e->precision, e->dimensions), error));
     cli_progress_begin(&e->progress, "embedding", "texts", n);
     if (e->npy == NULL && os_is_terminal(stdout)) e->progress.enabled = 0; /* they would overwrite each other */
     if (e->progress.enabled && n == 0) e->progress.total = os_count_lines(stdin);
+    e->encoder.progress = &e->progress;
     status = n > 0 ? embed_arguments(e, texts, n, error) : embed_input(e, error);
     cli_progress_end(&e->progress);
     if (e->npy == NULL) return status;

@@ -103,6 +103,7 @@ minnow_status cli_encoder_add(cli_encoder *e, const char *text, size_t bytes, in
 }
 
 void cli_encoder_clear(cli_encoder *e) {
+    e->n_before += e->n_done;
     e->n_items = e->n_done = e->texts_bytes = 0;
     if (e->texts_capacity > 2 * BLOCK_TEXT_BYTES) { /* a giant passed through */
         free(e->texts);
@@ -113,15 +114,16 @@ void cli_encoder_clear(cli_encoder *e) {
 
 /* --- Running ------------------------------------------------------------------------------------------------------ */
 
-static int stop_if_interrupted(void *user, size_t n_done, size_t n_texts) {
-    (void)user;
-    (void)n_done;
+/* Not 0: stop, there was an interrupt. */
+static int report(void *user, size_t n_done, size_t n_texts) {
+    const cli_encoder *e = user;
     (void)n_texts;
+    if (e->progress != NULL) cli_progress_update(e->progress, e->n_before + n_done);
     return os_interrupted() != 0;
 }
 
 static minnow_status encode_batch(cli_encoder *e, minnow_error *error) {
-    const minnow_batch_options options = {sizeof options, stop_if_interrupted, NULL};
+    const minnow_batch_options options = {sizeof options, report, e};
     minnow_status status;
     size_t i;
     for (i = 0; i < e->n_items; i++) e->batch[i] = (minnow_text){cli_encoder_text(e, i), e->items[i].bytes};
@@ -198,7 +200,12 @@ minnow_status cli_encoder_run(cli_encoder *e, cli_item_fn finish, void *user, mi
 minnow_status cli_encoder_each(cli_encoder *e, cli_item_fn encode, void *user, minnow_error *error) {
     e->n_done = 0;
     if (e->context == NULL) TRY(create_context(e, error));
-    for (; e->n_done < e->n_items; e->n_done++) TRY(encode(user, e, e->n_done, error));
+    while (e->n_done < e->n_items) {
+        TRY(encode(user, e, e->n_done, error));
+        e->n_done++;
+        if (report(e, e->n_done, e->n_items) && e->n_done < e->n_items)
+            return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
+    }
     return MINNOW_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "buffer.h"
+#include "cli.h"
 #include "options.h"
 
 /* One text of a block and what became of it. */
@@ -38,6 +39,9 @@ typedef struct cli_encoder {
     size_t n_items, capacity;
     size_t n_done;  /* after a run: leading items that succeeded; all of them unless the run failed */
     float *vectors; /* [capacity, dimensions] */
+
+    uint64_t n_before;      /* texts that were done in the blocks before */
+    cli_progress *progress; /* the caller's, told while a block is encoded; NULL: none */
 } cli_encoder;
 
 /* Opens the model; `block_items` is how many texts a block holds for each thread. */
@@ -57,7 +61,8 @@ typedef minnow_status (*cli_item_fn)(void *user, cli_encoder *e, size_t item, mi
  * in any order. Ends early after an interrupt, if those are caught. The error is that of the first item, in order, that
  * failed. */
 minnow_status cli_encoder_run(cli_encoder *e, cli_item_fn finish, void *user, minnow_error *error);
-/* Calls `encode`, which encodes the item with e->context itself, one item after the other. */
+/* Calls `encode`, which encodes the item with e->context itself, one item after the other;
+ * an interrupt ends it, too. */
 minnow_status cli_encoder_each(cli_encoder *e, cli_item_fn encode, void *user, minnow_error *error);
 /* Empties the block. */
 void cli_encoder_clear(cli_encoder *e);
