@@ -172,15 +172,19 @@ minnow_status minnow_context_bytes(const minnow_model *model, const minnow_conte
     const minnow_context_options o = options_in_force(options);
     context_settings settings;
     context_parts parts;
+    minnow_status status;
+    fpenv before;
     if (model == NULL || bytes == NULL)
         return error_set(error, MINNOW_ERROR_ARGUMENT, "minnow_context_bytes: NULL argument");
     if (model->path->isa == NULL)
         return error_set(error, MINNOW_ERROR_UNSUPPORTED,
                          "no .minnow model: how much memory it takes is not known beforehand");
     TRY(find_settings(&settings, model, &o, error));
-    TRY(lay_out(&parts, model, &settings, error));
-    *bytes = parts.end;
-    return MINNOW_OK;
+    before = fpenv_enter(); /* kernels may be timed */
+    status = lay_out(&parts, model, &settings, error);
+    fpenv_set(before);
+    if (status == MINNOW_OK) *bytes = parts.end;
+    return status;
 }
 
 void minnow_context_close(minnow_context **context) {
