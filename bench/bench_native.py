@@ -107,14 +107,14 @@ def engines_of(a):
     return engines
 
 
-def in_turns(processes, rounds, runs, batch_tokens, lengths):
-    """Every process's milliseconds, (median, least) of all runs of all rounds. The first turn is a warm-up."""
+def in_turns(processes, rounds, runs, batch_tokens, lengths, warm_up=True):
+    """Every process's milliseconds, (median, least) of all runs of all rounds; before them, a turn to warm up."""
     times = [[] for _ in processes]
-    for r in range(rounds + 1):
+    for r in range(-1 if warm_up else 0, rounds):
         for process, of_process in zip(processes, times):
             time.sleep(PAUSE_S)
-            some = process.time(1 if r == 0 else runs, batch_tokens, lengths)
-            if r > 0:
+            some = process.time(1 if r < 0 else runs, batch_tokens, lengths)
+            if r >= 0:
                 of_process.extend(some)
     return [(statistics.median(each), min(each)) for each in times]
 
@@ -142,7 +142,7 @@ def measure_stream(a, engines, threads, lengths):
     processes = [Process(each, threads, threads) for each in engines]
     configs, times = [], []
     for name, batch_tokens in BATCHES.items():
-        parts = [in_turns(processes, a.stream_rounds, 1, batch_tokens, lengths[first : first + STREAM_PART])
+        parts = [in_turns(processes, a.stream_rounds, 1, batch_tokens, lengths[first : first + STREAM_PART], first == 0)
                  for first in range(0, len(lengths), STREAM_PART)]
         times += [tuple(map(sum, zip(*of_engine))) for of_engine in zip(*parts)]
         configs += [f"{each.config}, {name}" for each in engines]
