@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MAX_TOKENS 128 /* fewer tokens, less memory */
 #define ALIGNMENT 64
 
 /* The whole file, aligned; NULL if it cannot be read. A device would have it in flash memory. */
@@ -27,13 +28,14 @@ static void *read_file(const char *path, size_t *bytes) {
 }
 
 static int embed(const void *data, size_t bytes, char **texts, int n_texts, minnow_error *error) {
-    minnow_context_options options = {.size = sizeof options, .n_threads = 1, .max_tokens = 128};
+    minnow_context_options options = {.size = sizeof options, .n_threads = 1, .max_tokens = MAX_TOKENS};
     minnow_model *model = NULL;
     minnow_context *context = NULL;
     float vector[1024];
     size_t needed = 0;
     void *memory = NULL;
     int status = minnow_model_open_memory(&model, data, bytes, NULL, error);
+    if (!status && minnow_model_max_tokens(model) < MAX_TOKENS) options.max_tokens = minnow_model_max_tokens(model);
     if (!status) status = minnow_context_bytes(model, &options, &needed, error);
     if (!status) {
         needed = (needed + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -41,7 +43,7 @@ static int embed(const void *data, size_t bytes, char **texts, int n_texts, minn
         options.memory_bytes = needed;
         status = minnow_context_create(&context, model, &options, error);
     }
-    if (!status) printf("%zu bytes for texts of 128 tokens\n", needed);
+    if (!status) printf("%zu bytes for texts of %zu tokens\n", needed, options.max_tokens);
     for (int i = 0; i < n_texts && !status; i++) {
         status = minnow_encode(context, texts[i], MINNOW_STRLEN, vector, 1024, NULL, error);
         if (!status)

@@ -25,7 +25,7 @@ static minnow_status read_count(yyjson_val *object, const char *key, uint64_t le
 
 static minnow_status read_size(yyjson_val *object, const char *key, uint64_t least, uint64_t most, size_t *out,
                                minnow_error *error) {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(read_count(object, key, least, most, &n, error));
     *out = (size_t)n;
     return MINNOW_OK;
