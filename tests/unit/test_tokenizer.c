@@ -179,8 +179,8 @@ static void splits_every_scalar_value_as_tokenizers_does(void **state) {
     assert_non_null(f);
     for (; fscanf(f, "%7s %u %79s", setting, &plane, expected) == 3; n++) {
         assert_true(strlen(setting) == 4 && plane < 17);
-        /* Emulated, it would take minutes: the planes that have characters are enough. */
-        if (getenv("MINNOW_TEST_EMULATED") != NULL && plane > 3 && plane != 14) continue;
+        /* Emulated, it would take minutes: the planes that have most kinds of characters are enough. */
+        if (getenv("MINNOW_TEST_EMULATED") != NULL && plane > 1) continue;
         hash_plane(setting, plane, hex);
         if (strcmp(hex, expected) != 0) fail_msg("setting %s, plane %u differs", setting, plane);
     }
