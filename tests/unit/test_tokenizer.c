@@ -179,8 +179,8 @@ static void splits_every_scalar_value_as_tokenizers_does(void **state) {
     assert_non_null(f);
     for (; fscanf(f, "%7s %u %79s", setting, &plane, expected) == 3; n++) {
         assert_true(strlen(setting) == 4 && plane < 17);
-        /* Emulated, it would take minutes: the planes that have most kinds of characters are enough. */
-        if (getenv("MINNOW_TEST_EMULATED") != NULL && plane > 1) continue;
+        /* Emulated, it would take minutes: the first plane has characters of every kind. */
+        if (getenv("MINNOW_TEST_EMULATED") != NULL && plane > 0) continue;
         hash_plane(setting, plane, hex);
         if (strcmp(hex, expected) != 0) fail_msg("setting %s, plane %u differs", setting, plane);
     }
