@@ -160,7 +160,7 @@ ALWAYS_INLINE vi exponential(const float *score, vf maximum, vf scale, vf dither
     return nearest_of(_mm512_fmadd_ps(p, power, dither));
 }
 
-/* Of n keys of 4, the rest 0: exponentials, side by side. */
+/* Of four keys, side by side; of the n-th on, 0. */
 ALWAYS_INLINE vi exponentials_of(const float *scores, size_t n, vf maximum, vf scale, const vf *dither) {
     vi code[4];
     size_t i;
@@ -198,11 +198,7 @@ static vi exponentials_and_scores(const attention_group *g, const attention_grou
     }
     for (; t < n; t += 4) {
         const size_t left = n - t < 4 ? n - t : 4;
-        vi codes;
-        if (left == 4) codes = exponentials_of(a->scores + t * LANES, 4, largest, scale, dither + t % LANES);
-        else if (left == 3) codes = exponentials_of(a->scores + t * LANES, 3, largest, scale, dither + t % LANES);
-        else if (left == 2) codes = exponentials_of(a->scores + t * LANES, 2, largest, scale, dither + t % LANES);
-        else codes = exponentials_of(a->scores + t * LANES, 1, largest, scale, dither + t % LANES);
+        const vi codes = exponentials_of(a->scores + t * LANES, left, largest, scale, dither + t % LANES);
         sum = vi_dot(sum, codes, ones);
         vi_store(a->exponentials + t * LANES, codes);
     }
