@@ -53,9 +53,6 @@ static inline vi nearest_of(vf x) {
     return _mm512_cvt_roundps_epi32(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-#ifndef PREFETCH_LINES
-#define PREFETCH_LINES ((size_t)8)
-#endif
 #define STRIP_ROWS ((size_t)16)
 #define LINEAR_ROWS ((size_t)256)
 #define LINEAR_HEADER "run/kernels/linear_amx.h" /* has linear_block_of */

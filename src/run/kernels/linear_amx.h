@@ -15,7 +15,8 @@
  * before it is finished, some rows a step, a quarter of that after each product: in the order of the program, for the
  * processor looks only so far ahead. */
 #define BLOCK_HEIGHT (2 * TILE_HEIGHT)
-#define FINISH_ROWS ((size_t)4) /* at once */
+#define FINISH_ROWS ((size_t)4)    /* at once */
+#define PREFETCH_LINES ((size_t)8) /* of the next panels, a step */
 
 typedef struct tile_sums {
     int32_t minus[LINEAR_ROWS][16];                             /* -64 * sum_k x[row][k], in every lane */
@@ -134,6 +135,48 @@ ALWAYS_INLINE void finish_more(const block *b, size_t *r, const int8_matrix *w, 
     *r += n;
 }
 
+/* What the products of a block read. */
+typedef struct block_operands {
+    const int8_t *top, *bottom; /* rows of tiles 4 and 5, `stride` apart; no tile 5 if not `lower` */
+    size_t stride;
+    const uint8_t *left, *right; /* panels of tiles 6 and 7; right is NULL if there is one */
+    int lower;
+} block_operands;
+
+/* 64 inputs more, from j on. */
+ALWAYS_INLINE void multiply_step(const block_operands *o, size_t j) {
+    tile_load(4, o->top + j, o->stride);
+    tile_load(6, o->left + j * INT8_PANEL, TILE_INPUTS);
+    tile_dot(0, 4, 6);
+    if (o->right != NULL) {
+        tile_load(7, o->right + j * INT8_PANEL, TILE_INPUTS);
+        tile_dot(1, 4, 7);
+    }
+    if (o->lower) {
+        tile_load(5, o->bottom + j, o->stride);
+        tile_dot(2, 5, 6);
+        if (o->right != NULL) tile_dot(3, 5, 7);
+    }
+}
+
+/* The same with all four tiles; between them rows r to r + FINISH_ROWS - 1 of the block before are finished. */
+ALWAYS_INLINE void multiply_step_and_finish(const block_operands *o, size_t j, const block *before, size_t r,
+                                            const int8_matrix *w, const linear_out *out, finish how) {
+    gelu_parts g[2 * FINISH_ROWS];
+    tile_load(4, o->top + j, o->stride);
+    tile_load(6, o->left + j * INT8_PANEL, TILE_INPUTS);
+    tile_dot(0, 4, 6);
+    finish_quarter(g, 0, before, r, FINISH_ROWS, w, out, how);
+    tile_load(7, o->right + j * INT8_PANEL, TILE_INPUTS);
+    tile_dot(1, 4, 7);
+    finish_quarter(g, 1, before, r, FINISH_ROWS, w, out, how);
+    tile_load(5, o->bottom + j, o->stride);
+    tile_dot(2, 5, 6);
+    finish_quarter(g, 2, before, r, FINISH_ROWS, w, out, how);
+    tile_dot(3, 5, 7);
+    finish_quarter(g, 3, before, r, FINISH_ROWS, w, out, how);
+}
+
 /* C of block b, and of the block before all that is left to be done. */
 ALWAYS_INLINE void multiply_block(const int8_t *x, size_t height, const block *b, tile_sums *s, int32_t *sums,
                                   const block *before, const int8_matrix *w, const linear_out *out, finish how) {
@@ -142,6 +185,8 @@ ALWAYS_INLINE void multiply_block(const int8_t *x, size_t height, const block *b
     const size_t bottom = b->row + b->rows - height, top = lower || b->rows == height ? b->row : bottom;
     const uint8_t *panel = w->panels + b->first * k;
     const uint8_t *next = panel + 2 * panel_bytes + (b->row / BLOCK_HEIGHT) * PREFETCH_LINES * (k / TILE_INPUTS) * 64;
+    const block_operands o = {.top = x + top * k, .bottom = x + bottom * k, .stride = k, .left = panel,
+                              .right = right ? panel + panel_bytes : NULL, .lower = lower};
     size_t j, i, finished = 0, due = 0;
     tile_load(0, s->minus[top], sizeof s->minus[0]);
     if (right) tile_load(1, s->minus[top], sizeof s->minus[0]);
@@ -150,38 +195,14 @@ ALWAYS_INLINE void multiply_block(const int8_t *x, size_t height, const block *b
     for (j = 0; j < k; j += TILE_INPUTS) {
         due += BLOCK_HEIGHT / FINISH_ROWS * TILE_INPUTS;
         if (due >= k && before->rows - finished >= FINISH_ROWS && lower && right) {
-            gelu_parts g[2 * FINISH_ROWS];
-            tile_load(4, x + top * k + j, k);
-            tile_load(6, panel + j * INT8_PANEL, TILE_INPUTS);
-            tile_dot(0, 4, 6);
-            finish_quarter(g, 0, before, finished, FINISH_ROWS, w, out, how);
-            tile_load(7, panel + panel_bytes + j * INT8_PANEL, TILE_INPUTS);
-            tile_dot(1, 4, 7);
-            finish_quarter(g, 1, before, finished, FINISH_ROWS, w, out, how);
-            tile_load(5, x + bottom * k + j, k);
-            tile_dot(2, 5, 6);
-            finish_quarter(g, 2, before, finished, FINISH_ROWS, w, out, how);
-            tile_dot(3, 5, 7);
-            finish_quarter(g, 3, before, finished, FINISH_ROWS, w, out, how);
+            multiply_step_and_finish(&o, j, before, finished, w, out, how);
             finished += FINISH_ROWS;
             due -= k;
         } else {
-        tile_load(4, x + top * k + j, k);
-        tile_load(6, panel + j * INT8_PANEL, TILE_INPUTS);
-        tile_dot(0, 4, 6);
-        if (right) {
-            tile_load(7, panel + panel_bytes + j * INT8_PANEL, TILE_INPUTS);
-            tile_dot(1, 4, 7);
-        }
-        if (lower) {
-            tile_load(5, x + bottom * k + j, k);
-            tile_dot(2, 5, 6);
-            if (right) tile_dot(3, 5, 7);
-        }
+            multiply_step(&o, j);
         }
         for (i = 0; i < PREFETCH_LINES; i++, next += 64) __builtin_prefetch(next, 0, 2);
-        for (; due >= k && finished < before->rows; due -= k)
-            finish_more(before, &finished, w, out, how);
+        for (; due >= k && finished < before->rows; due -= k) finish_more(before, &finished, w, out, how);
     }
     while (finished < before->rows) finish_more(before, &finished, w, out, how);
     sums -= (b->row - top) * TILE_COLUMNS;
