@@ -88,17 +88,17 @@ static void run_layer(bench *b, const int8_layer *l, const engine_texts *texts, 
     const size_t n = b->n_tokens;
     engine_quantize(k, &l->attention_input, b->hidden, n, m->hidden, b->codes);
     lap(b, QUANTIZE, last);
-    engine_query_key_value(m, k, l, b->codes, n, b->scratch, b->qkv);
+    engine_query_key_value(m, k, l, b->codes, n, b->qkv);
     lap(b, QKV, last);
     engine_attention(m, k, l, texts, b->qkv, b->scratch, b->codes);
     lap(b, ATTENTION, last);
-    engine_output(m, k, &l->attention_output, &l->attention_norm, b->codes, n, b->scratch, b->hidden);
+    engine_output(m, k, &l->attention_output, &l->attention_norm, b->codes, n, b->hidden);
     lap(b, OUTPUT, last);
     engine_quantize(k, &l->up_input, b->hidden, n, m->hidden, b->codes);
     lap(b, QUANTIZE, last);
-    engine_up(m, k, l, b->codes, n, b->scratch, b->inner);
+    engine_up(k, l, b->codes, n, b->inner);
     lap(b, UP, last);
-    engine_output(m, k, &l->down, &l->output_norm, b->inner, n, b->scratch, b->hidden);
+    engine_output(m, k, &l->down, &l->output_norm, b->inner, n, b->hidden);
     lap(b, DOWN, last);
 }
 

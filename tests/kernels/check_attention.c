@@ -84,7 +84,8 @@ static void prepare_queries(check_job *j) {
 
 static void run_attention(const check_job *j, const kernels *k, void *out) {
     const attention_args *a = j->args;
-    k->attention(a->qkv, a->n_tokens, a->n_heads, a->head_dim, a->score_scale, &a->context, a->scratch, out);
+    k->attention_queries(a->qkv, a->n_tokens, 0, a->n_tokens, a->n_heads, a->head_dim, a->score_scale, &a->context,
+                         a->scratch, out);
 }
 static void run_queries(const check_job *j, const kernels *k, void *out) {
     const attention_args *a = j->args;

@@ -177,12 +177,12 @@ static void test_steps(void **state) {
     for (l = 0; l < m->n_layers; l++) {
         const int8_layer *layer = &m->layers[l];
         engine_quantize(k, &layer->attention_input, hidden, rows, m->hidden, codes);
-        engine_query_key_value(m, k, layer, codes, rows, scratch, qkv);
+        engine_query_key_value(m, k, layer, codes, rows, qkv);
         engine_attention(m, k, layer, &b.texts, qkv, scratch, context);
-        engine_output(m, k, &layer->attention_output, &layer->attention_norm, context, rows, scratch, hidden);
+        engine_output(m, k, &layer->attention_output, &layer->attention_norm, context, rows, hidden);
         engine_quantize(k, &layer->up_input, hidden, rows, m->hidden, codes);
-        engine_up(m, k, layer, codes, rows, scratch, inner);
-        engine_output(m, k, &layer->down, &layer->output_norm, inner, rows, scratch, hidden);
+        engine_up(k, layer, codes, rows, inner);
+        engine_output(m, k, &layer->down, &layer->output_norm, inner, rows, hidden);
     }
     assert_memory_equal(hidden, expected, rows * m->hidden * sizeof *hidden);
     memory_aligned_free(expected);

@@ -27,7 +27,7 @@ static void test_keys_inside_a_panel(void **state) {
     for (i = 0; i < 60; i++)
         kernels_scalar.quantize(y + i * 24, NULL, NULL, i % 3 == 1 ? -64.0f : -128.0f, i % 3 == 1 ? 63.0f : 127.0f, 24,
                                 expected + i * 24);
-    engine_query_key_value(&r.model, k, &r.model.layers[0], codes, 20, NULL, qkv);
+    engine_query_key_value(&r.model, k, &r.model.layers[0], codes, 20, qkv);
     assert_memory_equal(qkv, expected, sizeof qkv);
     random_model_free(&r);
 }

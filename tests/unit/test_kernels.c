@@ -281,8 +281,8 @@ static void attention_case_free(attention_case *c) {
 }
 static void attention_run(const attention_case *c) {
     const int8_quantizer context = {c->multiplier, c->offset};
-    kernels_scalar.attention(c->qkv, c->n_tokens, c->n_heads, c->head_dim, c->score_scale, &context, c->scratch,
-                             c->expected);
+    kernels_scalar.attention_queries(c->qkv, c->n_tokens, 0, c->n_tokens, c->n_heads, c->head_dim, c->score_scale,
+                                     &context, c->scratch, c->expected);
 }
 
 static void test_attention_accuracy(void **state) {

@@ -387,18 +387,18 @@ static void count_layer(spread sites[N_SITES], const int8_layer *layer, const en
     static int8_t codes[512 * 80], qkv[512 * 240], inner[512 * 136];
     engine_quantize(k, &layer->attention_input, base.hidden, rows, h, codes);
     count_codes(&sites[INPUT], codes, rows, h, h);
-    engine_query_key_value(m, k, layer, codes, rows, base.scratch, qkv);
+    engine_query_key_value(m, k, layer, codes, rows, qkv);
     count_codes(&sites[QUERY], qkv, rows, h, 3 * h);
     count_codes(&sites[KEY], qkv + h, rows, h, 3 * h);
     count_codes(&sites[VALUE], qkv + 2 * h, rows, h, 3 * h);
     engine_attention(m, k, layer, one, qkv, base.scratch, codes);
     count_codes(&sites[CONTEXT], codes, rows, h, h);
-    engine_output(m, k, &layer->attention_output, &layer->attention_norm, codes, rows, base.scratch, base.hidden);
+    engine_output(m, k, &layer->attention_output, &layer->attention_norm, codes, rows, base.hidden);
     engine_quantize(k, &layer->up_input, base.hidden, rows, h, codes);
     count_codes(&sites[UP_INPUT], codes, rows, h, h);
-    engine_up(m, k, layer, codes, rows, base.scratch, inner);
+    engine_up(k, layer, codes, rows, inner);
     count_codes(&sites[INNER], inner, rows, m->intermediate, m->intermediate);
-    engine_output(m, k, &layer->down, &layer->output_norm, inner, rows, base.scratch, base.hidden);
+    engine_output(m, k, &layer->down, &layer->output_norm, inner, rows, base.hidden);
 }
 
 /* Every site uses its whole range and is seldom clamped. */

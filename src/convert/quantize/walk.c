@@ -106,7 +106,7 @@ static void step_attention_input(const walk *w, const step *s) {
 static void step_attention(const walk *w, const step *s) {
     int8_t *qkv = w->qkv + s->row * 3 * w->e->hidden;
     step_attention_input(w, s);
-    engine_query_key_value(w->m, w->kernels, w->layer, block_codes_of(w, s), s->rows, s->scratch, qkv);
+    engine_query_key_value(w->m, w->kernels, w->layer, block_codes_of(w, s), s->rows, qkv);
     engine_attention(w->m, w->kernels, w->layer, &s->texts, qkv, s->scratch, context_of(w, s));
 }
 static void step_up_input(const walk *w, const step *s) {
@@ -114,16 +114,15 @@ static void step_up_input(const walk *w, const step *s) {
 }
 static void step_attention_output(const walk *w, const step *s) {
     engine_output(w->m, w->kernels, &w->layer->attention_output, &w->layer->attention_norm, context_of(w, s), s->rows,
-                  s->scratch,
                   state_of(w, s));
     step_up_input(w, s);
 }
 static void step_up(const walk *w, const step *s) {
     step_up_input(w, s);
-    engine_up(w->m, w->kernels, w->layer, block_codes_of(w, s), s->rows, s->scratch, inner_of(w, s));
+    engine_up(w->kernels, w->layer, block_codes_of(w, s), s->rows, inner_of(w, s));
 }
 static void step_down(const walk *w, const step *s) {
-    engine_output(w->m, w->kernels, &w->layer->down, &w->layer->output_norm, inner_of(w, s), s->rows, s->scratch,
+    engine_output(w->m, w->kernels, &w->layer->down, &w->layer->output_norm, inner_of(w, s), s->rows,
                   state_of(w, s));
 }
 

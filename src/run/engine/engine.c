@@ -39,7 +39,7 @@ typedef struct engine_job {
 /* Rows of codes -> the queries, keys and values of layer l. */
 static void begin_layer(const engine_job *j, size_t l, size_t first, size_t rows) {
     const size_t hidden = j->m->hidden;
-    engine_query_key_value(j->m, j->k, &j->m->layers[l], j->codes + first * hidden, rows, NULL,
+    engine_query_key_value(j->m, j->k, &j->m->layers[l], j->codes + first * hidden, rows,
                            j->qkv[l % 2] + first * 3 * hidden);
 }
 
@@ -51,7 +51,7 @@ static void finish_layer(const engine_job *j, size_t l, size_t first, size_t row
     float *hidden = j->hidden + first * j->m->hidden;
     steps_output(j->m, j->k, &layer->attention_output, &layer->attention_norm, codes, rows, hidden, &layer->up_input,
                  codes);
-    engine_up(j->m, j->k, layer, codes, rows, NULL, inner);
+    engine_up(j->k, layer, codes, rows, inner);
     steps_output(j->m, j->k, &layer->down, &layer->output_norm, inner, rows, hidden, next, codes);
 }
 

@@ -30,22 +30,21 @@ size_t engine_threads_scratch_bytes(const int8_model *m, size_t rows, size_t lon
 void engine_run_threads(const int8_model *m, const kernels *k, const engine_texts *texts, thread_pool *pool,
                         void *scratch, float *hidden);
 
-/* Its steps, for quantization, which needs the activations between them. scratch as above. */
+/* Its steps, for quantization, which needs the activations between them. */
 void engine_embed(const int8_model *m, const kernels *k, const engine_texts *texts, float *hidden);
 /* x [rows, channels] -> codes [rows, channels] */
 void engine_quantize(const kernels *k, const int8_quantizer *q, const float *x, size_t rows, size_t channels,
                      int8_t *codes);
 /* codes [rows, hidden] -> qkv [rows, 3 hidden]: query | key | value codes of each token */
 void engine_query_key_value(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes,
-                            size_t rows, void *scratch, int8_t *qkv);
-/* qkv -> context codes [rows, hidden] */
+                            size_t rows, int8_t *qkv);
+/* qkv -> context codes [rows, hidden]. scratch: engine_scratch_bytes */
 void engine_attention(const int8_model *m, const kernels *k, const int8_layer *layer, const engine_texts *texts,
                       const int8_t *qkv, void *scratch, int8_t *context);
 /* hidden [rows, hidden] = norm(hidden + w(codes [rows, w->k])) */
 void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
-                   const int8_t *codes, size_t rows, void *scratch, float *hidden);
+                   const int8_t *codes, size_t rows, float *hidden);
 /* codes [rows, hidden] -> GELU(up(codes)) as codes [rows, intermediate] of down_input */
-void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,
-               void *scratch, int8_t *inner);
+void engine_up(const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows, int8_t *inner);
 
 #endif

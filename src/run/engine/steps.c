@@ -14,10 +14,9 @@ void engine_quantize(const kernels *k, const int8_quantizer *q, const float *x, 
 
 /* The scales are in the matrix: what is left is to round, keys to 7 bits. */
 void engine_query_key_value(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes,
-                            size_t rows, void *scratch, int8_t *qkv) {
+                            size_t rows, int8_t *qkv) {
     const size_t hidden = m->hidden, stride = 3 * hidden;
     size_t part, i, j;
-    (void)scratch;
     if (hidden % INT8_PANEL == 0) {
         for (part = 0; part < 3; part++) {
             const int8_matrix w = int8_matrix_columns(&layer->query_key_value, part * hidden, hidden);
@@ -71,17 +70,13 @@ void steps_output(const int8_model *m, const kernels *k, const int8_matrix *w, c
 }
 
 void engine_output(const int8_model *m, const kernels *k, const int8_matrix *w, const int8_norm *norm,
-                   const int8_t *codes, size_t rows, void *scratch, float *hidden) {
+                   const int8_t *codes, size_t rows, float *hidden) {
     size_t at;
-    (void)scratch;
     for (at = 0; at < rows; at += ENGINE_BLOCK_ROWS) /* so that the norm finds its row in the cache */
         steps_output(m, k, w, norm, codes + at * w->k, smaller(ENGINE_BLOCK_ROWS, rows - at), hidden + at * m->hidden,
                      NULL, NULL);
 }
 
-void engine_up(const int8_model *m, const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows,
-               void *scratch, int8_t *inner) {
-    (void)m;
-    (void)scratch;
+void engine_up(const kernels *k, const int8_layer *layer, const int8_t *codes, size_t rows, int8_t *inner) {
     k->linear_gelu_codes(codes, rows, &layer->up, &layer->down_input, inner);
 }

@@ -188,8 +188,3 @@ static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, 
 #else
 #define attention_queries_of attention_queries
 #endif
-
-static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
-                      const int8_quantizer *context, void *scratch, int8_t *out) {
-    attention_queries_of(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
-}

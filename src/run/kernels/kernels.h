@@ -37,18 +37,14 @@ typedef struct kernels {
     /* Of each row of x [rows, n], in place: norm, then quantize into codes [rows, n]. q NULL: norm alone. */
     void (*norm_codes)(float *x, size_t rows, const int8_norm *norm, float epsilon, const int8_quantizer *q, size_t n,
                        int8_t *codes);
-    /* One text: qkv [n_tokens, 3 hidden] -> context codes [n_tokens, hidden]. k in [-64, 63]. scratch:
-     * attention_scratch_bytes, 64-byte aligned. */
-    void (*attention)(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
-                      const int8_quantizer *context, void *scratch, int8_t *out);
-    /* The same for queries `first` to `first` + n - 1 of the text alone: of out, only their rows are written. */
+    /* One text: qkv [n_tokens, 3 hidden] -> context codes [n_tokens, hidden] of queries `first` to `first` + n - 1;
+     * other rows of out are not written. k in [-64, 63]. scratch: kernels_attention_scratch_bytes, 64-byte aligned. */
     void (*attention_queries)(const int8_t *qkv, size_t n_tokens, size_t first, size_t n, size_t n_heads,
                               size_t head_dim, const float *score_scale, const int8_quantizer *context, void *scratch,
                               int8_t *out);
-    size_t (*attention_scratch_bytes)(size_t n_tokens, size_t head_dim);
 } kernels;
 
-/* What attention_scratch_bytes is in every tier's table: one size serves them all. 0 if it does not fit in size_t. */
+/* Scratch memory of attention_queries, one size for every tier. 0 if it does not fit in size_t. */
 size_t kernels_attention_scratch_bytes(size_t n_tokens, size_t head_dim);
 
 /* The forced tier's; else cpu_best_tier()'s, or those of a tier that may be as fast and, timed on the first call, are

@@ -28,6 +28,5 @@
 const kernels TIER(kernels) = {
     .name = TIER_NAME, .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
     .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .norm_codes = norm_codes,
-    .attention = attention, .attention_queries = attention_queries_of,
-    .attention_scratch_bytes = kernels_attention_scratch_bytes,
+    .attention_queries = attention_queries_of,
 };

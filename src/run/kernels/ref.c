@@ -175,14 +175,8 @@ static void attention_queries(const int8_t *qkv, size_t n_tokens, size_t first, 
         }
 }
 
-static void attention(const int8_t *qkv, size_t n_tokens, size_t n_heads, size_t head_dim, const float *score_scale,
-                      const int8_quantizer *context, void *scratch, int8_t *out) {
-    attention_queries(qkv, n_tokens, 0, n_tokens, n_heads, head_dim, score_scale, context, scratch, out);
-}
-
 const kernels kernels_scalar = {
     .name = "scalar", .linear = linear, .linear_add = linear_add, .linear_codes = linear_codes,
     .linear_gelu_codes = linear_gelu_codes, .quantize = quantize, .gelu = gelu, .norm = norm, .norm_codes = norm_codes,
-    .attention = attention, .attention_queries = attention_queries,
-    .attention_scratch_bytes = kernels_attention_scratch_bytes,
+    .attention_queries = attention_queries,
 };
