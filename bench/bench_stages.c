@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../tests/kernels/median.h"
 #include "../tests/kernels/peak.h"
 #include "base/cpu.h"
 #include "base/memory.h"
@@ -121,15 +122,6 @@ static void run_round(bench *b, size_t round) {
 }
 
 /* --- Report ------------------------------------------------------------------------------------------------------- */
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-static double median(double *x, size_t n) {
-    qsort(x, n, sizeof *x, ascending);
-    return x[n / 2];
-}
-
 /* Seconds of a stage in one round. */
 static double stage_seconds(bench *b, stage s) {
     double sum = 0.0;

@@ -7,19 +7,11 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "median.h"
 #include "peak.h"
 
 #define ROUNDS 15
 #define SHORTEST 4e-5 /* seconds that one timing takes at least */
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-static double median(double *x, size_t n) {
-    qsort(x, n, sizeof *x, ascending);
-    return x[n / 2];
-}
 
 /* Seconds of one run, of `times` in a row. */
 static double time_runs(const check *run, const check_job *j, const kernels *k, void *out, size_t times) {

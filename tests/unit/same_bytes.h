@@ -93,4 +93,13 @@ static inline const char *same_bytes_expected(yyjson_doc *golden, const char *mo
     return "";
 }
 
+/* A number below n: xorshift32, the same numbers in every run. */
+static inline size_t dice(size_t n) {
+    static uint32_t state = 1;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return (state >> 8) % n;
+}
+
 #endif

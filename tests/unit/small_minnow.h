@@ -3,6 +3,8 @@
 #ifndef MINNOW_TESTS_SMALL_MINNOW_H
 #define MINNOW_TESTS_SMALL_MINNOW_H
 
+#include <stdio.h>
+
 #include "convert/pack/pack.h"
 #include "minnow.h"
 #include "random_model.h"
@@ -28,6 +30,22 @@ static inline minnow_status small_minnow_bytes(uint8_t **out, size_t *bytes, min
     status = pack_bytes(&r.model, &small_tokenizer, out, bytes, error);
     random_model_free(&r);
     return status;
+}
+
+/* The model itself, which borrows the bytes; for set_up and tear_down: 0, or -1 after a message. */
+static inline int small_minnow_open(minnow_model **model, uint8_t **file, minnow_error *error) {
+    size_t bytes;
+    if (small_minnow_bytes(file, &bytes, error) == MINNOW_OK &&
+        minnow_model_open_memory(model, *file, bytes, NULL, error) == MINNOW_OK)
+        return 0;
+    fprintf(stderr, "%s\n", error->message);
+    return -1;
+}
+static inline int small_minnow_close(minnow_model **model, uint8_t **file) {
+    minnow_model_close(model);
+    memory_aligned_free(*file);
+    *file = NULL;
+    return 0;
 }
 
 #endif

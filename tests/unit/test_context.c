@@ -71,14 +71,10 @@ static void check(minnow_context *c) {
 static int set_up(void **state) {
     static const char *const kinds[] = {"", "a", "hello a b c d", "Hello, \xc3\xa9hello! x", "ab ba ab ba ab ba ab ba"};
     const minnow_context_options one = {.size = sizeof one, .n_threads = 1};
-    size_t bytes, i;
+    size_t i;
     minnow_context *c;
     (void)state;
-    if (small_minnow_bytes(&file_bytes, &bytes, &error) != MINNOW_OK ||
-        minnow_model_open_memory(&model, file_bytes, bytes, NULL, &error) != MINNOW_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return -1;
-    }
+    if (small_minnow_open(&model, &file_bytes, &error) != 0) return -1;
     for (i = 0; i < N_TEXTS; i++) texts[i] = (minnow_text){kinds[i * 7 % 5], MINNOW_STRLEN};
     c = new_context(&one);
     for (i = 0; i < N_TEXTS; i++)
@@ -89,9 +85,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    minnow_model_close(&model);
-    memory_aligned_free(file_bytes);
-    return 0;
+    return small_minnow_close(&model, &file_bytes);
 }
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */

@@ -50,14 +50,10 @@ static void write_texts(void) {
 }
 
 static int set_up(void **state) {
-    size_t bytes, i;
+    size_t i;
     minnow_context *c;
     (void)state;
-    if (small_minnow_bytes(&file_bytes, &bytes, &error) != MINNOW_OK ||
-        minnow_model_open_memory(&model, file_bytes, bytes, NULL, &error) != MINNOW_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return -1;
-    }
+    if (small_minnow_open(&model, &file_bytes, &error) != 0) return -1;
     write_texts();
     c = new_context(model, 1, 0);
     for (i = 0; i < N_TEXTS; i++)
@@ -69,9 +65,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    minnow_model_close(&model);
-    memory_aligned_free(file_bytes);
-    return 0;
+    return small_minnow_close(&model, &file_bytes);
 }
 
 /* Encodes texts [first, first + n) and compares. */

@@ -450,14 +450,6 @@ static void test_kernels(void **state) {
 }
 
 /* --- In company --------------------------------------------------------------------------------------------------- */
-static uint32_t dice_state = 1;
-static size_t dice(size_t n) { /* xorshift32 */
-    dice_state ^= dice_state << 13;
-    dice_state ^= dice_state >> 17;
-    dice_state ^= dice_state << 5;
-    return (dice_state >> 8) % n;
-}
-
 /* Texts in any order, one more than once at times, until a text does not fit. Returns how many. */
 static size_t random_batch(size_t *which, size_t most_texts, size_t most_rows) {
     size_t n, rows = 0;

@@ -174,14 +174,6 @@ static void test_modes(void **state) {
 }
 
 /* --- In company --------------------------------------------------------------------------------------------------- */
-static uint32_t dice_state = 1;
-static size_t dice(size_t n) { /* xorshift32 */
-    dice_state ^= dice_state << 13;
-    dice_state ^= dice_state >> 17;
-    dice_state ^= dice_state << 5;
-    return (dice_state >> 8) % n;
-}
-
 /* Random texts in random order, one more than once at times. */
 static void check_mix(minnow_context *c, size_t n_threads, size_t most, float *vectors) {
     minnow_text some[MAX_BATCH];
