@@ -98,9 +98,7 @@ minnow_status minnow_encode_batch(minnow_context *c, const minnow_text *texts, s
     *n_done = 0;
     TRY(check(c, texts, n_texts, vectors, capacity, error));
     memset(&job, 0, sizeof job);
-    if (options != NULL)
-        memcpy(&job.options, options,
-               options->size != 0 && options->size < sizeof job.options ? options->size : sizeof job.options);
+    options_copy(&job.options, sizeof job.options, options);
     job.context = c;
     job.texts = texts;
     job.n_texts = n_texts;

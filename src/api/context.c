@@ -19,8 +19,7 @@
 
 static minnow_context_options options_in_force(const minnow_context_options *given) {
     minnow_context_options o;
-    memset(&o, 0, sizeof o);
-    if (given != NULL) memcpy(&o, given, given->size != 0 && given->size < sizeof o ? given->size : sizeof o);
+    options_copy(&o, sizeof o, given);
     return o;
 }
 
@@ -64,18 +63,13 @@ typedef struct context_parts {
     size_t pooled, state, end; /* where each begins */
 } context_parts;
 
-static int round_up(size_t bytes, size_t *out) {
-    if (!size_add(bytes, MEMORY_ALIGNMENT - 1, out)) return 0;
-    *out &= ~(MEMORY_ALIGNMENT - 1);
-    return 1;
-}
-
 static minnow_status lay_out(context_parts *p, const minnow_model *m, const context_settings *s, minnow_error *error) {
     size_t state_bytes, pooled_bytes;
     TRY(m->path->state_bytes(m, s, &state_bytes, error));
-    if (round_up(sizeof(minnow_context), &p->pooled) && size_mul(m->dimensions, sizeof(double), &pooled_bytes) &&
-        size_add(p->pooled, pooled_bytes, &p->state) && round_up(p->state, &p->state) &&
-        size_add(p->state, state_bytes, &p->end) && round_up(p->end, &p->end))
+    if (size_align(sizeof(minnow_context), MEMORY_ALIGNMENT, &p->pooled) &&
+        size_mul(m->dimensions, sizeof(double), &pooled_bytes) &&
+        size_add(p->pooled, pooled_bytes, &p->state) && size_align(p->state, MEMORY_ALIGNMENT, &p->state) &&
+        size_add(p->state, state_bytes, &p->end) && size_align(p->end, MEMORY_ALIGNMENT, &p->end))
         return MINNOW_OK;
     return error_set(error, MINNOW_ERROR_MEMORY, "out of memory: more than there are addresses");
 }

@@ -56,10 +56,7 @@ typedef struct lane {
 
 /* *next = at + count * bytes, rounded up to MEMORY_ALIGNMENT. */
 static int lay(size_t at, size_t count, size_t bytes, size_t *next) {
-    if (!size_mul(count, bytes, &bytes) || !size_add(at, bytes, next) || !size_add(*next, MEMORY_ALIGNMENT - 1, next))
-        return 0;
-    *next &= ~(MEMORY_ALIGNMENT - 1);
-    return 1;
+    return size_mul(count, bytes, &bytes) && size_add(at, bytes, next) && size_align(*next, MEMORY_ALIGNMENT, next);
 }
 
 static int lay_lane(lane_parts *p, const int8_model *m, const context_settings *s, size_t n_threads) {

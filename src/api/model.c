@@ -22,8 +22,8 @@ const char *minnow_status_text(minnow_status status) {
 }
 
 minnow_model_options model_options(const minnow_model_options *given) {
-    minnow_model_options o = {sizeof o, NULL, 0};
-    if (given != NULL) memcpy(&o, given, given->size != 0 && given->size < sizeof o ? given->size : sizeof o);
+    minnow_model_options o;
+    options_copy(&o, sizeof o, given);
     return o;
 }
 

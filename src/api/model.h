@@ -15,6 +15,8 @@
 #ifndef MINNOW_API_MODEL_H
 #define MINNOW_API_MODEL_H
 
+#include <string.h>
+
 #include "run/model/model.h"
 #include "run/tokenizer/tokenizer.h"
 
@@ -55,5 +57,15 @@ minnow_model_options model_options(const minnow_model_options *given);
 
 /* Fills in a zeroed model; takes over `weights` of run/model. */
 void encode_int8_open(minnow_model *m, int8_model *weights);
+
+/* Options of any of the API's structs, which begin with their size: `given` over zeroes. A caller of an older version
+ * has fewer, one of a newer version has some that are not known here; size 0 stands for `bytes`. NULL: zeroes. */
+static inline void options_copy(void *options, size_t bytes, const void *given) {
+    size_t given_bytes;
+    memset(options, 0, bytes);
+    if (given == NULL) return;
+    memcpy(&given_bytes, given, sizeof given_bytes);
+    memcpy(options, given, given_bytes != 0 && given_bytes < bytes ? given_bytes : bytes);
+}
 
 #endif

@@ -28,5 +28,11 @@ static inline int size_add(size_t a, size_t b, size_t *out) {
     *out = a + b;
     return 1;
 }
+/* n up to a multiple of a power of two. */
+static inline int size_align(size_t n, size_t alignment, size_t *out) {
+    if (!size_add(n, alignment - 1, out)) return 0;
+    *out &= ~(alignment - 1);
+    return 1;
+}
 
 #endif

@@ -6,16 +6,10 @@
 
 #define NOT_PLACED SIZE_MAX /* no offset: it is odd */
 
-static int round_up(size_t bytes, size_t *out) {
-    if (!size_add(bytes, MEMORY_ALIGNMENT - 1, out)) return 0;
-    *out &= ~(MEMORY_ALIGNMENT - 1);
-    return 1;
-}
-
 /* Where b's bytes end, rounded up, if it begins at `offset`. */
 static int end_of(const arrange_buffer *b, size_t offset, size_t *end) {
     size_t bytes;
-    return round_up(b->bytes, &bytes) && size_add(offset, bytes, end);
+    return size_align(b->bytes, MEMORY_ALIGNMENT, &bytes) && size_add(offset, bytes, end);
 }
 
 /* Largest first; of equals the one that stands first. */
