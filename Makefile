@@ -61,8 +61,9 @@ LDLIBS_ALL := $(LDLIBS) -lm -lpthread
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 X86_ONLY := %_avx2.c %_avxvnni.c %_avx512.c %_avx512vnni.c %_amx.c
 ARM_ONLY := %_neon.c %_neon_dotprod.c %_neon_i8mm.c
+WASM_ONLY := %_wasm.c %_wasm_simd128.c %_wasm_relaxed_pairs.c %_wasm_relaxed.c
 # GCC for Windows cannot assemble its own AMX intrinsics, and the tier is for Linux alone.
-for_target = $(filter-out $(if $(WINDOWS),%_amx.c) $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)),$(1))
+for_target = $(filter-out $(if $(WINDOWS),%_amx.c) $(if $(filter x86_64,$(ARCH)),,$(X86_ONLY)) $(if $(filter aarch64,$(ARCH)),,$(ARM_ONLY)) $(WASM_ONLY),$(1))
 SRC := $(call for_target,$(call find,src,*.c))
 OBJ := $(SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/deps/yyjson.o
 CLI_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find,cli,*.c))

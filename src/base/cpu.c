@@ -85,6 +85,13 @@ static int find_tier(cpu_tier tier) {
     default: return 0;
     }
 }
+#elif defined(CPU_TIERS_WASM)
+static int find_tier(cpu_tier tier) {
+#if defined(__wasm_relaxed_simd__)
+    if (tier == CPU_TIER_WASM_RELAXED || tier == CPU_TIER_WASM_RELAXED_PAIRS) return 1;
+#endif
+    return tier == CPU_TIER_WASM_SIMD128;
+}
 #else
 static int find_tier(cpu_tier tier) {
     (void)tier;
@@ -138,6 +145,9 @@ static const struct {
     [CPU_TIER_NEON] = {"neon", CPU_TIER_NEON},
     [CPU_TIER_NEON_DOTPROD] = {"neon-dotprod", CPU_TIER_NEON},
     [CPU_TIER_NEON_I8MM] = {"neon-i8mm", CPU_TIER_NEON},
+    [CPU_TIER_WASM_SIMD128] = {"wasm-simd128", CPU_TIER_WASM_SIMD128},
+    [CPU_TIER_WASM_RELAXED_PAIRS] = {"wasm-relaxed-pairs", CPU_TIER_WASM_SIMD128},
+    [CPU_TIER_WASM_RELAXED] = {"wasm-relaxed", CPU_TIER_WASM_SIMD128},
 };
 
 cpu_tier cpu_base_tier(cpu_tier tier) { return (unsigned)tier < CPU_TIER_COUNT ? tiers[tier].base : CPU_TIER_SCALAR; }

@@ -23,12 +23,18 @@ const kernels *kernels_for_tier(int tier) {
     case CPU_TIER_NEON: return &kernels_neon;
     case CPU_TIER_NEON_DOTPROD: return &kernels_neon_dotprod;
     case CPU_TIER_NEON_I8MM: return &kernels_neon_i8mm;
+#elif defined(CPU_TIERS_WASM)
+    case CPU_TIER_WASM_SIMD128: return &kernels_wasm_simd128;
+#if defined(__wasm_relaxed_simd__)
+    case CPU_TIER_WASM_RELAXED_PAIRS: return &kernels_wasm_relaxed_pairs;
+    case CPU_TIER_WASM_RELAXED: return &kernels_wasm_relaxed;
+#endif
 #endif
     default: return NULL;
     }
 }
 
-#if defined(CPU_TIERS_X86) || defined(CPU_TIERS_ARM)
+#if defined(CPU_TIERS_X86) || defined(CPU_TIERS_ARM) || defined(CPU_TIERS_WASM)
 /* Tiers of which either may be the faster: wide vectors slow some processors down, and smmla needs its operands zipped.
  * -1 if there is none. */
 static int rival_of(cpu_tier tier) {

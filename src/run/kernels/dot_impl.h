@@ -100,10 +100,12 @@ ALWAYS_INLINE void dot_rows(operands o, int32_t *out, size_t out_stride, size_t 
 #define DOT_CASES_4_7(side) DOT_CASE(4, side) DOT_CASE(5, side) DOT_CASE(6, side) DOT_CASE(7, side)
 #elif TILE_ROWS == 6
 #define DOT_CASES_4_7(side) DOT_CASE(4, side) DOT_CASE(5, side)
+#elif TILE_ROWS == 5
+#define DOT_CASES_4_7(side) DOT_CASE(4, side)
 #elif TILE_ROWS == 4
 #define DOT_CASES_4_7(side)
 #else
-#error "TILE_ROWS is 4, 6 or 8."
+#error "TILE_ROWS is 4, 5, 6 or 8."
 #endif
 #define DEFINE_DOT(name, side)                                                                      \
     static void name(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels) {     \

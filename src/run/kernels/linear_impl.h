@@ -5,8 +5,8 @@
 
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #ifndef STRIP_ROWS
-#define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : 16)) /* whose sums are finished together; whole tiles */
-#define LINEAR_ROWS ((size_t)48) /* rows at a time that share the weights in the cache; a multiple of STRIP_ROWS */
+#define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : TILE_ROWS == 5 ? 20 : 16)) /* finished together; whole tiles */
+#define LINEAR_ROWS (STRIP_ROWS * (48 / STRIP_ROWS)) /* rows at a time that share the weights in the cache */
 #define LINEAR_FEW ((size_t)8)   /* fewer are not left to be the last: alone they would wait for their weights */
 #else
 #define LINEAR_FEW ((size_t)1)

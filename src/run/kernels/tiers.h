@@ -31,6 +31,12 @@ extern const kernels kernels_amx; /* other systems' leave to use it is not known
 extern const kernels kernels_neon;
 extern const kernels kernels_neon_dotprod;
 extern const kernels kernels_neon_i8mm;
+#elif defined(CPU_TIERS_WASM)
+extern const kernels kernels_wasm_simd128;
+#if defined(__wasm_relaxed_simd__)
+extern const kernels kernels_wasm_relaxed_pairs;
+extern const kernels kernels_wasm_relaxed;
+#endif
 #endif
 
 #endif
