@@ -1,7 +1,7 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
 # check_kernels (tests/kernels) as WASM modules of WASI commands, and a folder that times the tiers on another machine. After wasm.mk.
 #   make wasm-check        every kernel of the modules against the reference
-#   make wasm-bench        $(BUILD)/wasm-bench/: copy it, `node bench.mjs` there
+#   make vnni-bench        $(BUILD)/vnni-bench/: copy it, `node bench.mjs` there
 WASM_CHECK_SRC := $(filter-out tests/kernels/peak_%,$(wildcard tests/kernels/*.c))
 WASM_CHECK_SRC += $(filter %_wasm.c,$(wildcard tests/kernels/peak_*.c))
 wasm_check_needs := $(addprefix src/base/,cpu.c memory.c os_wasm.c error.c) src/run/kernels/ref.c src/run/kernels/dispatch.c src/run/kernels/choose.c
@@ -11,9 +11,10 @@ $(WASM_BUILD)/check_kernels-$(1).wasm: $(patsubst %.c,$(WASM_BUILD)/$(1)/%.o,$(W
 endef
 $(foreach m,simd relaxed,$(eval $(call wasm_check_module,$m)))
 WASM_CHECKS := $(foreach m,simd relaxed,$(WASM_BUILD)/check_kernels-$m.wasm)
-.PHONY: wasm-checks wasm-bench
+.PHONY: wasm-checks vnni-bench
 wasm-checks: $(WASM_CHECKS)
-wasm-bench: wasm $(WASM_CHECKS) ## a folder that times the WASM tiers with any Node from 22 on
-	@mkdir -p $(BUILD)/wasm-bench
-	cp bench/bench_wasm.mjs $(BUILD)/wasm-bench/bench.mjs
-	cp $(WASM_BUILD)/*.wasm tests/golden/random.minnow tests/golden/same_bytes.json tests/golden/same_bytes_texts.jsonl $(wildcard $(MODEL)/model.minnow) $(BUILD)/wasm-bench/
+vnni-bench: wasm $(WASM_CHECKS) ## a folder that times the WASM tiers with any Node from 22 on
+	@mkdir -p $(BUILD)/vnni-bench
+	cp bench/bench_wasm.mjs $(BUILD)/vnni-bench/bench.mjs
+	cp tests/kernels/wasi.mjs $(BUILD)/vnni-bench/
+	cp $(WASM_BUILD)/*.wasm tests/golden/random.minnow tests/golden/same_bytes.json tests/golden/same_bytes_texts.jsonl $(wildcard $(MODEL)/model.minnow) $(BUILD)/vnni-bench/
