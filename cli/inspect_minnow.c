@@ -209,7 +209,7 @@ static minnow_status make_plan(packed_file *f, const inspect_packed_options *o, 
 
 static minnow_status show_file(packed_file *f, const file_map *map, const inspect_packed_options *o,
                                minnow_error *error) {
-    TRY(model_sections_read(&f->sections, map->data, map->bytes, error));
+    TRY(model_sections_read(&f->sections, map->data, map->bytes, 0, error));
     TRY(make_plan(f, o, error));
     if (o->json) print_json(f, o->show);
     else print_table(f, o->show);

@@ -1,29 +1,57 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
-# The WASM modules, by Debian's clang-19, lld-19, libclang-rt-19-dev-wasm32 and wasi-libc. clang only compiles: its driver would run
-# whatever wasm-opt it finds, and Debian 12's makes invalid modules of relaxed SIMD.
-#   make wasm         $(BUILD)/wasm/minnow-*.wasm
+# The WASM modules (docs/WASM.md), by Debian's clang-19, lld-19, libclang-rt-19-dev-wasm32 and wasi-libc. clang only compiles: its
+# driver would run whatever wasm-opt it finds, and Debian 12's makes invalid modules of relaxed SIMD.
+#   make wasm         $(BUILD)/wasm/minnow-*.wasm, and a copy of each in js/wasm/
+#   make test-wasm    their tests, in Node
+# Another module is a name in WASM_MODULES, its WASM_SRC_name, WASM_FLAGS_name and WASM_LINK_name, and a line that calls wasm_module.
 WASM_CC ?= clang-19
 WASM_LD ?= wasm-ld-19
+WASM_LIBC ?= /usr/lib/wasm32-wasi/libc.a
+NODE ?= node
 WASM_BUILD := $(BUILD)/wasm
-WASM_SRC := $(MINIMAL_SRC) src/base/sha256.c src/base/os_wasm.c src/run/kernels/choose.c wasm/minnow_wasm.c
-WASM_SRC_simd := $(WASM_SRC) src/run/kernels/kernels_wasm_simd128.c
-WASM_SRC_relaxed := $(WASM_SRC_simd) $(addprefix src/run/kernels/,kernels_wasm_relaxed.c kernels_wasm_relaxed_pairs.c)
-WASM_CFLAGS := --target=wasm32-wasi -std=c11 -Os -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
-    -mbulk-memory -mnontrapping-fptoint -msign-ext $(WARNING_FLAGS) -DMINNOW_MINIMAL -Iinclude -Isrc -Iwasm -D_GNU_SOURCE -MMD -MP
-WASM_FLAGS_simd := -msimd128
-WASM_FLAGS_relaxed := -msimd128 -mrelaxed-simd
-WASM_LIBS = /usr/lib/wasm32-wasi/libc.a $(shell $(WASM_CC) --target=wasm32-wasi -print-libgcc-file-name)
-WASM_LDFLAGS := --no-entry --gc-sections --strip-all -z stack-size=65536 --stack-first
-# Kernels are worth their size.
-wasm_opt = $(if $(findstring src/run/kernels/kernels_,$(1)),-O2)
+
+WASM_SRC := $(filter-out %/thread_none.c,$(MINIMAL_SRC)) src/base/os_wasm.c src/base/sha256.c src/run/kernels/choose.c \
+    $(addprefix wasm/,memory.c minnow_wasm.c print.c)
+WASM_KERNELS_SIMD := src/run/kernels/kernels_wasm_simd128.c
+WASM_KERNELS_RELAXED := $(WASM_KERNELS_SIMD) $(addprefix src/run/kernels/,kernels_wasm_relaxed.c kernels_wasm_relaxed_pairs.c)
+# Kernels, and what runs over every byte of a file, are worth their size.
+wasm_opt = $(if $(findstring src/run/kernels/kernels_,$(1)),-O2,$(if $(filter %/crc32c.c %/sha256.c %/model/check.c,$(1)),-O3,-Os))
+WASM_CFLAGS := --target=wasm32-wasi -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
+    -mbulk-memory -mnontrapping-fptoint -msign-ext $(FLAGS_WANTED) -Werror -Wframe-larger-than=32768 -DMINNOW_MINIMAL \
+    -Iinclude -Isrc -Iwasm -D_GNU_SOURCE -MMD -MP
+WASM_LDFLAGS := --no-entry --gc-sections --strip-all --fatal-warnings -z stack-size=65536 --stack-first --export=__stack_pointer
+WASM_LIBS = $(WASM_LIBC) $(shell $(WASM_CC) --target=wasm32-wasi -print-libgcc-file-name)
+
+WASM_SIMD := -msimd128
+WASM_RELAXED := -msimd128 -mrelaxed-simd
+# The host gives the memory, of any size up to what 32 bits reach, and decides how far it grows.
+WASM_THREADS := -matomics -mthread-model posix
+WASM_LINK_THREADS := --shared-memory --import-memory --max-memory=4294967296
+
+WASM_MODULES := simd relaxed simd-threads relaxed-threads
+WASM_FLAGS_simd := $(WASM_SIMD)
+WASM_FLAGS_relaxed := $(WASM_RELAXED)
+WASM_FLAGS_simd-threads := $(WASM_SIMD) $(WASM_THREADS)
+WASM_FLAGS_relaxed-threads := $(WASM_RELAXED) $(WASM_THREADS)
+WASM_SRC_simd := $(WASM_SRC) $(WASM_KERNELS_SIMD) src/base/thread_none.c
+WASM_SRC_relaxed := $(WASM_SRC) $(WASM_KERNELS_RELAXED) src/base/thread_none.c
+WASM_SRC_simd-threads := $(WASM_SRC) $(WASM_KERNELS_SIMD) src/base/thread_wasm.c wasm/threads.c
+WASM_SRC_relaxed-threads := $(WASM_SRC) $(WASM_KERNELS_RELAXED) src/base/thread_wasm.c wasm/threads.c
+WASM_LINK_simd-threads := $(WASM_LINK_THREADS)
+WASM_LINK_relaxed-threads := $(WASM_LINK_THREADS)
+
+# $(1): a module. Its objects have a folder of their own, for each is compiled with the module's flags.
 define wasm_module
-$(WASM_BUILD)/$(1)/%.o: %.c Makefile scripts/wasm.mk
+$(WASM_BUILD)/$(1)/%.o: %.c Makefile $(wildcard scripts/wasm*.mk)
 	@mkdir -p $$(@D)
-	$$(call say,CC  $$@)$(WASM_CC) $(WASM_CFLAGS) $$(call wasm_opt,$$<) $(WASM_FLAGS_$(1)) -c $$< -o $$@
+	$$(call say,CC  $$@)$$(WASM_CC) $$(WASM_CFLAGS) $$(call wasm_opt,$$<) $$(WASM_FLAGS_$(1)) -c $$< -o $$@
 $(WASM_BUILD)/minnow-$(1).wasm: $(WASM_SRC_$(1):%.c=$(WASM_BUILD)/$(1)/%.o)
-	$$(call say,LD  $$@)$(WASM_LD) $(WASM_LDFLAGS) $$^ $$(WASM_LIBS) -o $$@
+	$$(call say,LD  $$@)$$(WASM_LD) $$(WASM_LDFLAGS) $$(WASM_LINK_$(1)) $$^ $$(WASM_LIBS) -o $$@
+wasm: $(WASM_BUILD)/minnow-$(1).wasm
 endef
-$(foreach m,simd relaxed,$(eval $(call wasm_module,$m)))
+$(foreach m,$(WASM_MODULES),$(eval $(call wasm_module,$m)))
+
 .PHONY: wasm
-wasm: $(foreach m,simd relaxed,$(WASM_BUILD)/minnow-$m.wasm) ## the WASM modules
+wasm: ## the WASM modules (clang-19, lld-19, wasi-libc)
+	@if [ -d js ]; then mkdir -p js/wasm && cp -p $^ js/wasm/; fi
 -include $(shell find $(WASM_BUILD) -name '*.d' 2>/dev/null)

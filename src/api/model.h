@@ -55,6 +55,10 @@ struct minnow_model {
 /* The options in force: the caller's, as far as its struct goes, zeros behind. */
 minnow_model_options model_options(const minnow_model_options *given);
 
+/* minnow_model_open_memory; `verified` 1: the whole file's SHA-256 has been checked, the sections' sums need not be. */
+minnow_status model_open_memory(minnow_model **out, const void *data, size_t bytes, const minnow_model_options *options,
+                                int verified, minnow_error *error);
+
 /* Fills in a zeroed model; takes over `weights` of run/model. */
 void encode_int8_open(minnow_model *m, int8_model *weights);
 

@@ -5,8 +5,8 @@
 #include "api/model.h"
 #include "base/fpenv.h"
 
-minnow_status minnow_model_open_memory(minnow_model **out, const void *data, size_t bytes,
-                                       const minnow_model_options *options, minnow_error *error) {
+minnow_status model_open_memory(minnow_model **out, const void *data, size_t bytes, const minnow_model_options *options,
+                                int verified, minnow_error *error) {
     int8_model *weights = NULL;
     minnow_status status;
     fpenv before;
@@ -16,7 +16,7 @@ minnow_status minnow_model_open_memory(minnow_model **out, const void *data, siz
     if (model_options(options).tokenizer_path != NULL)
         return error_set(error, MINNOW_ERROR_ARGUMENT, "a .minnow file has its own tokenizer; no other can be given");
     before = fpenv_enter();
-    status = int8_model_read(&weights, data, bytes, error);
+    status = (verified ? int8_model_read_verified : int8_model_read)(&weights, data, bytes, error);
     fpenv_set(before);
     TRY(status);
     *out = calloc(1, sizeof **out);
@@ -26,4 +26,9 @@ minnow_status minnow_model_open_memory(minnow_model **out, const void *data, siz
     }
     encode_int8_open(*out, weights);
     return MINNOW_OK;
+}
+
+minnow_status minnow_model_open_memory(minnow_model **out, const void *data, size_t bytes,
+                                       const minnow_model_options *options, minnow_error *error) {
+    return model_open_memory(out, data, bytes, options, 0, error);
 }

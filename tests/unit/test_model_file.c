@@ -210,7 +210,7 @@ static void rebuild(const change *c) {
     model_sections all;
     minnow_error error;
     size_t n = 0, end;
-    if (model_sections_read(&all, good, good_bytes, &error) != MINNOW_OK) fail_msg("%s", error.message);
+    if (model_sections_read(&all, good, good_bytes, 0, &error) != MINNOW_OK) fail_msg("%s", error.message);
     assert_true(all.n <= MAX_SECTIONS);
     for (size_t i = 0; i < all.n; i++) {
         sections[n] = model_sections_at(&all, i);

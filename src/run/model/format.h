@@ -152,8 +152,10 @@ typedef struct model_sections {
     size_t bytes;
 } model_sections;
 
-/* Checks header, table, order, places, padding and every CRC32C. `data` is borrowed and may lie at any address. */
-minnow_status model_sections_read(model_sections *out, const uint8_t *data, size_t bytes, minnow_error *error);
+/* Checks header, table, order, places, padding and, unless `verified` is 1, every section's CRC32C. `data` is borrowed
+ * and may lie at any address. */
+minnow_status model_sections_read(model_sections *out, const uint8_t *data, size_t bytes, int verified,
+                                  minnow_error *error);
 /* Section i, i < n. */
 model_section model_sections_at(const model_sections *s, size_t i);
 

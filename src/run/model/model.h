@@ -112,6 +112,8 @@ typedef struct int8_model {
  * `int8_model_read` borrows `data`, 64-byte aligned, until close; `int8_model_open` maps the file. *out is a handle to
  * close; on failure NULL. The result is never written to: threads share it. */
 minnow_status int8_model_read(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error);
+/* The same of bytes whose sections need no CRC32C, because a stronger sum of the whole file has been checked. */
+minnow_status int8_model_read_verified(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error);
 minnow_status int8_model_open(int8_model **out, const char *path, minnow_error *error);
 void int8_model_close(int8_model **model);
 

@@ -118,18 +118,26 @@ static minnow_status read_model(reading *r, int8_model *m, minnow_error *error) 
     return status == MINNOW_OK ? status : error_prefix(error, status, "tokenizer");
 }
 
-minnow_status int8_model_read(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error) {
+static minnow_status read_file(int8_model **out, const uint8_t *data, size_t bytes, int verified, minnow_error *error) {
     reading r = {{begin_section, bind_part}, {0, 0, NULL, 0}, 0, NULL};
     minnow_status status;
     int8_model *m;
     *out = NULL;
     if ((uintptr_t)data % MEMORY_ALIGNMENT != 0)
         return error_set(error, MINNOW_ERROR_ARGUMENT, "a model in memory must begin at a multiple of 64 bytes");
-    TRY(model_sections_read(&r.sections, data, bytes, error));
+    TRY(model_sections_read(&r.sections, data, bytes, verified, error));
     m = int8_model_create();
     if (m == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for a model");
     status = read_model(&r, m, error);
     if (status == MINNOW_OK) *out = m;
     else int8_model_close(&m);
     return status;
+}
+
+minnow_status int8_model_read(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error) {
+    return read_file(out, data, bytes, 0, error);
+}
+
+minnow_status int8_model_read_verified(int8_model **out, const uint8_t *data, size_t bytes, minnow_error *error) {
+    return read_file(out, data, bytes, 1, error);
 }
