@@ -1,0 +1,388 @@
+// Minnow - SPDX-License-Identifier: Apache-2.0
+// One WASM instance with one model: text in, vectors out, everything synchronous once it is made. What the module exports
+// and who owns what is said in wasm/minnow_wasm.h; addresses and sizes here are numbers of bytes in its memory.
+import { MinnowError } from './errors.js';
+import { startThreads } from './threads.js';
+import { compileModule, moduleImports, pickVariant, wasmError } from './variants.js';
+
+const ABI = 1;
+const TRUNCATED = 0x80000000;
+const POOLINGS = ['default', 'mean', 'cls', 'max'];
+/** minnow_status, from 1 on. @type {import('./errors.js').MinnowErrorCode[]} */
+const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argument', 'closed'];
+/** Scratch memory beyond this is given back after the call that needed it. */
+const SCRATCH_KEPT_BYTES = 1 << 20;
+const PAGE_BYTES = 65536;
+/** Of the modules with threads, as linked: the shared memory's first and largest size. */
+const SHARED_PAGES = { initial: 32, maximum: 16384 };
+
+/**
+ * @typedef {object} Exports functions of wasm/minnow_wasm.h
+ * @property {WebAssembly.Memory} [memory]
+ * @property {() => number} minnow_wasm_abi
+ * @property {() => number} minnow_wasm_error
+ * @property {(bytes: number) => number} minnow_wasm_allocate
+ * @property {(address: number) => void} minnow_wasm_release
+ * @property {() => void} minnow_wasm_sha256_begin
+ * @property {(address: number, bytes: number) => void} minnow_wasm_sha256_update
+ * @property {(digest: number) => void} minnow_wasm_sha256_end
+ * @property {(address: number, bytes: number, verified: number) => number} minnow_wasm_open
+ * @property {() => void} minnow_wasm_close
+ * @property {() => number} minnow_wasm_info_get
+ * @property {(isa: number, threads: number, maxTokens: number, pooling: number, noNormalize: number) => number} minnow_wasm_configure
+ * @property {(index: number) => number} minnow_wasm_isa
+ * @property {(texts: number, offsets: number, n: number, vectors: number, encodings: number) => number} minnow_wasm_encode
+ * @property {(text: number, bytes: number, vectors: number, capacity: number, encoding: number) => number} minnow_wasm_encode_tokens
+ * @property {(text: number, bytes: number, maxTokens: number, ids: number, capacity: number, n: number) => number} minnow_wasm_tokenize
+ */
+/** @typedef {Exports & import('./threads.js').ThreadExports} AllExports */
+
+/** @typedef {{maxTokens?: number, pooling?: string, normalize?: boolean}} EncodeOptions 0 or left out: the model's own */
+/** @typedef {{dimensions: number, maxTokens: number, maxPositions: number, pooling: string, isa: string, threads: number}} EngineInfo */
+
+/**
+ * What the model's bytes are written to: WASM memory, where the model will be opened in place.
+ * @typedef {object} Sink
+ * @property {(bytes: number) => void} reserve room for the whole file; again, with more, when its size was not known
+ * @property {(chunk: Uint8Array, later?: boolean) => void} write copies behind the last and hashes; `later`: leaves that to digest
+ * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
+ * @property {() => void} reset forgets what was written
+ */
+
+export class Engine {
+  /** @type {AllExports} */ #exports;
+  /** @type {WebAssembly.Memory} */ #memory;
+  /** @type {{address: number, capacity: number, written: number, hashed: number}} */
+  #file = { address: 0, capacity: 0, written: 0, hashed: 0 };
+  #scratch = { address: 0, capacity: 0 };
+  #encoder = new TextEncoder();
+  #decoder = new TextDecoder();
+  #isa = 0;
+  #limit;
+  #threads;
+  #dead = false;
+  /** @type {() => void} */ #endThreads = () => {};
+
+  /**
+   * @param {AllExports} exports
+   * @param {WebAssembly.Memory} memory
+   * @param {{threads: number, memoryLimit?: number}} options
+   */
+  constructor(exports, memory, { threads, memoryLimit }) {
+    this.#exports = exports;
+    this.#memory = memory;
+    this.#threads = threads;
+    this.#limit = memoryLimit ?? Infinity;
+    if (exports.minnow_wasm_abi() !== ABI) {
+      throw new MinnowError('unsupported', `the WASM module is of another version of Minnow (ABI ${exports.minnow_wasm_abi()})`);
+    }
+    /** @type {{simd: 'relaxed'|'simd', reason: string}} */
+    this.picked = { simd: 'simd', reason: '' };
+    /** @type {Sink} */
+    this.sink = {
+      reserve: (bytes) => this.#reserve(bytes),
+      write: (chunk, later = false) => this.#write(chunk, later),
+      digest: () => this.#digest(),
+      reset: () => {
+        this.#file.written = 0;
+        this.#file.hashed = 0;
+      },
+    };
+  }
+
+  /**
+   * Compiles and starts a module, without a model yet.
+   * @param {object} options
+   * @param {import('./variants.js').ModuleSources} options.wasm
+   * @param {number} [options.threads] wanted; left out: by the number of processors
+   * @param {string} [options.isa] of minnow_wasm_isa, or 'simd' or 'relaxed' for a module; left out: the fastest, timed
+   * @param {number} [options.memoryLimit] bytes
+   * @param {(() => import('./threads.js').Helper) | null} [options.spawn] starts a worker for a thread; null: one thread
+   * @returns {Promise<Engine>}
+   */
+  static async create({ wasm, threads, isa, memoryLimit, spawn = null }) {
+    const picked = pickVariant(wasm, { threads, isa, inline: spawn === null });
+    const source = /** @type {import('./variants.js').ModuleSource} */ (wasm[picked.variant]);
+    const name = typeof source === 'string' ? source : `wasmUrl.${picked.variant}`;
+    const module = await compileModule(source);
+    const shared = picked.threads > 1;
+    /** @type {WebAssembly.Memory | undefined} */
+    let memory;
+    let instance;
+    try {
+      if (shared) memory = sharedMemory(memoryLimit);
+      instance = await WebAssembly.instantiate(module, moduleImports(module, memory));
+    } catch (cause) {
+      throw wasmError(cause, name);
+    }
+    const exports = /** @type {AllExports} */ (/** @type {unknown} */ (instance.exports));
+    const own = memory ?? exports.memory;
+    if (own === undefined) throw new MinnowError('unsupported', `${name} has no memory`);
+    const engine = new Engine(exports, own, { threads: picked.threads, memoryLimit });
+    engine.picked = { simd: picked.simd, reason: picked.reason };
+    if (shared && spawn !== null) {
+      engine.#endThreads = await startThreads({ exports, module, memory: own, count: picked.threads, spawn });
+    }
+    if (isa !== undefined && isa !== 'simd' && isa !== 'relaxed') engine.#isa = engine.#findIsa(isa);
+    return engine;
+  }
+
+  /**
+   * Opens what the sink was given. The bytes belong to the model from here on, whatever happens.
+   * @param {{verified: boolean}} options verified: the whole file's SHA-256 was right
+   * @returns {EngineInfo}
+   */
+  open({ verified }) {
+    const { address, written } = this.#file;
+    this.#file = { address: 0, capacity: 0, written: 0, hashed: 0 };
+    this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
+    this.#configure({});
+    this.#checkLimit(0, 'the model');
+    return this.info();
+  }
+
+  /** @returns {EngineInfo} */
+  info() {
+    const address = this.#exports.minnow_wasm_info_get();
+    if (address === 0) throw new MinnowError('argument', 'no model is open');
+    const [dimensions, maxTokens, maxPositions, pooling, isa, threads] = new Uint32Array(this.#memory.buffer, address, 6);
+    return { dimensions, maxTokens, maxPositions, pooling: POOLINGS[pooling], isa: this.#string(isa), threads };
+  }
+
+  /** @returns {number} of WASM memory */
+  get memoryBytes() {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /**
+   * @param {string[]} texts
+   * @param {EncodeOptions} [options]
+   * @returns {{data: Float32Array, tokenCounts: Uint32Array, truncated: Uint8Array}} data [n, dimensions]
+   */
+  encode(texts, options = {}) {
+    const n = texts.length;
+    this.#configure(options);
+    const { dimensions } = this.info();
+    const pieces = texts.map((text) => this.#encoder.encode(text));
+    const textBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const [vectors, encodings, offsets, bytes] = this.#room([4 * n * dimensions, 4 * n, 4 * (n + 1), textBytes]);
+    const memory = new Uint8Array(this.#memory.buffer);
+    const starts = new Uint32Array(this.#memory.buffer, offsets, n + 1);
+    let at = 0;
+    pieces.forEach((piece, i) => {
+      starts[i] = at;
+      memory.set(piece, bytes + at);
+      at += piece.length;
+    });
+    starts[n] = at;
+    this.#check(this.#call(() => this.#exports.minnow_wasm_encode(bytes, offsets, n, vectors, encodings)));
+    // slice, not a view: the scratch memory is used again, and memory may have grown.
+    const data = copyFloats(this.#memory.buffer, vectors, n * dimensions);
+    const packed = new Uint32Array(this.#memory.buffer, encodings, n);
+    const tokenCounts = Uint32Array.from(packed, (value) => value & ~TRUNCATED);
+    const truncated = Uint8Array.from(packed, (value) => value >>> 31);
+    this.#trimScratch();
+    return { data, tokenCounts, truncated };
+  }
+
+  /**
+   * @param {string} text
+   * @param {EncodeOptions} [options]
+   * @returns {{data: Float32Array, dims: [number, number], truncated: boolean}} data [tokens, dimensions], not normalized
+   */
+  encodeTokens(text, options = {}) {
+    this.#configure(options);
+    const { dimensions, maxTokens } = this.info();
+    const piece = this.#encoder.encode(text);
+    const most = Math.min(options.maxTokens || maxTokens, piece.length + 2);
+    const [vectors, encoding, bytes] = this.#room([4 * most * dimensions, 4, piece.length]);
+    new Uint8Array(this.#memory.buffer).set(piece, bytes);
+    this.#check(this.#call(() => this.#exports.minnow_wasm_encode_tokens(bytes, piece.length, vectors, most * dimensions,
+      encoding)));
+    const packed = new Uint32Array(this.#memory.buffer, encoding, 1)[0];
+    const tokens = packed & ~TRUNCATED;
+    const data = copyFloats(this.#memory.buffer, vectors, tokens * dimensions);
+    this.#trimScratch();
+    return { data, dims: [tokens, dimensions], truncated: packed >>> 31 === 1 };
+  }
+
+  /**
+   * @param {string} text
+   * @param {{maxTokens?: number}} [options] Infinity: all of them
+   * @returns {{ids: Int32Array, truncated: boolean}} [CLS] and [SEP] included
+   */
+  tokenize(text, { maxTokens } = {}) {
+    const piece = this.#encoder.encode(text);
+    const all = maxTokens === Infinity;
+    const most = all ? 0 : maxTokens || this.info().maxTokens;
+    const capacity = all ? piece.length + 2 : Math.min(most, piece.length + 2);
+    const [ids, count, bytes] = this.#room([4 * capacity, 4, piece.length]);
+    new Uint8Array(this.#memory.buffer).set(piece, bytes);
+    this.#check(this.#call(() => this.#exports.minnow_wasm_tokenize(bytes, piece.length, most, ids, capacity, count)));
+    const packed = new Uint32Array(this.#memory.buffer, count, 1)[0];
+    const copy = new Int32Array(packed & ~TRUNCATED);
+    copy.set(new Int32Array(this.#memory.buffer, ids, copy.length));
+    this.#trimScratch();
+    return { ids: copy, truncated: packed >>> 31 === 1 };
+  }
+
+  /** Closes the model and ends the threads. The memory itself goes when the last reference to the engine does. */
+  close() {
+    if (!this.#dead) this.#exports.minnow_wasm_close();
+    this.#dead = true;
+    this.#endThreads();
+  }
+
+  /** @param {EncodeOptions} options */
+  #configure({ maxTokens = 0, pooling = 'default', normalize = true }) {
+    this.#check(this.#call(() => this.#exports.minnow_wasm_configure(this.#isa, this.#threads, maxTokens,
+      POOLINGS.indexOf(pooling), normalize ? 0 : 1)));
+  }
+
+  /** @param {string} isa */
+  #findIsa(isa) {
+    const names = [];
+    for (let i = 0; ; i++) {
+      const address = this.#exports.minnow_wasm_isa(i);
+      if (address === 0) break;
+      if (this.#string(address) === isa) return address;
+      names.push(this.#string(address));
+    }
+    throw new MinnowError('argument', `isa ${isa}: this module has ${names.join(', ')}`);
+  }
+
+  /** @param {number} bytes */
+  #reserve(bytes) {
+    const file = this.#file;
+    if (bytes <= file.capacity) return;
+    const address = this.#allocate(bytes, 'the model');
+    if (file.written > 0) new Uint8Array(this.#memory.buffer).copyWithin(address, file.address, file.address + file.written);
+    this.#exports.minnow_wasm_release(file.address);
+    file.address = address;
+    file.capacity = bytes;
+  }
+
+  /**
+   * @param {Uint8Array} chunk
+   * @param {boolean} later
+   */
+  #write(chunk, later) {
+    const file = this.#file;
+    if (chunk.length > file.capacity - file.written) {
+      throw new MinnowError('argument', `the model is longer than the ${file.capacity} bytes that were reserved`);
+    }
+    new Uint8Array(this.#memory.buffer).set(chunk, file.address + file.written);
+    file.written += chunk.length;
+    if (!later) this.#hash();
+  }
+
+  /** Hashes what lies in memory and is not hashed yet. */
+  #hash() {
+    const file = this.#file;
+    if (file.hashed === 0) this.#exports.minnow_wasm_sha256_begin();
+    this.#exports.minnow_wasm_sha256_update(file.address + file.hashed, file.written - file.hashed);
+    file.hashed = file.written;
+  }
+
+  #digest() {
+    this.#hash();
+    const [address] = this.#room([32]);
+    this.#exports.minnow_wasm_sha256_end(address);
+    const digest = new Uint8Array(this.#memory.buffer, address, 32);
+    return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  /**
+   * Scratch memory for several arrays, each aligned to 8 bytes; what was there is lost.
+   * @param {number[]} sizes bytes
+   * @returns {number[]} addresses
+   */
+  #room(sizes) {
+    let total = 0;
+    const offsets = sizes.map((bytes) => {
+      const offset = total;
+      total += (bytes + 7) & ~7;
+      return offset;
+    });
+    if (total > this.#scratch.capacity) {
+      this.#exports.minnow_wasm_release(this.#scratch.address);
+      this.#scratch = { address: 0, capacity: 0 };
+      // Half as much again, so that a few calls of growing size do not each leave a hole behind.
+      const capacity = Math.max(total + (total >> 1), 1 << 14);
+      this.#scratch = { address: this.#allocate(capacity, 'a text'), capacity };
+    }
+    return offsets.map((offset) => this.#scratch.address + offset);
+  }
+
+  #trimScratch() {
+    if (this.#scratch.capacity <= SCRATCH_KEPT_BYTES) return;
+    this.#exports.minnow_wasm_release(this.#scratch.address);
+    this.#scratch = { address: 0, capacity: 0 };
+  }
+
+  /**
+   * @param {number} bytes
+   * @param {string} what
+   */
+  #allocate(bytes, what) {
+    this.#checkLimit(bytes, what);
+    const address = bytes < 2 ** 32 - PAGE_BYTES ? this.#call(() => this.#exports.minnow_wasm_allocate(bytes)) : 0;
+    if (address === 0) throw new MinnowError('memory', `out of memory: ${bytes} bytes for ${what}`);
+    return address >>> 0;
+  }
+
+  /**
+   * @param {number} bytes more
+   * @param {string} what
+   */
+  #checkLimit(bytes, what) {
+    if (this.memoryBytes + bytes <= this.#limit) return;
+    throw new MinnowError('memory', `${what} needs more than memoryLimit, ${this.#limit} bytes`);
+  }
+
+  /**
+   * @template T
+   * @param {() => T} call
+   * @returns {T}
+   */
+  #call(call) {
+    if (this.#dead) throw new MinnowError('closed', 'the engine is closed');
+    try {
+      return call();
+    } catch (cause) {
+      // A trap leaves the instance in no known state.
+      this.#dead = true;
+      throw new MinnowError('closed', `the engine failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
+    }
+  }
+
+  /** @param {number} status */
+  #check(status) {
+    if (status !== 0) throw new MinnowError(CODES[status - 1], this.#string(this.#exports.minnow_wasm_error()));
+  }
+
+  /** @param {number} address of a NUL-terminated string; 0: none */
+  #string(address) {
+    if (address === 0) return '';
+    const memory = new Uint8Array(this.#memory.buffer);
+    // slice: decoders refuse shared memory.
+    return this.#decoder.decode(memory.slice(address, memory.indexOf(0, address)));
+  }
+}
+
+/** @param {number} [limit] bytes */
+function sharedMemory(limit) {
+  const maximum = Math.min(SHARED_PAGES.maximum, Math.floor((limit ?? Infinity) / PAGE_BYTES));
+  return new WebAssembly.Memory({ initial: SHARED_PAGES.initial, maximum, shared: true });
+}
+
+/**
+ * @param {ArrayBufferLike} buffer
+ * @param {number} address
+ * @param {number} count
+ */
+function copyFloats(buffer, address, count) {
+  const copy = new Float32Array(count);
+  copy.set(new Float32Array(buffer, address, count));
+  return copy;
+}

@@ -1,0 +1,55 @@
+// Minnow - SPDX-License-Identifier: Apache-2.0
+// `minnow-embed`: sentence embeddings in the browser and in Node.
+//
+//   import { Minnow } from 'minnow-embed';
+//   const minnow = await Minnow.load({ model: '/models/model.minnow' });
+//   const [a, b] = await minnow.embed(['How do I reset my password?', 'I forgot my login']);
+//   console.log(await minnow.similarity(a, b));
+//
+// The model is loaded and run in a worker; texts stay on the machine. Nothing happens when this file is imported.
+import { Client, NoWorker } from './client.js';
+import { BaseMinnow, loadInline, prepare } from './minnow.js';
+import { absoluteUrl } from './platform.js';
+
+export { MinnowError } from './errors.js';
+export { l2Normalize, meanPool } from './vector.js';
+
+export class Minnow extends BaseMinnow {
+  /**
+   * Loads a model. No host is contacted but those that `model`, `workerUrl` and `wasmUrl` name, and the one that this
+   * file came from.
+   * @param {import('./options.js').LoadOptions} options
+   * @returns {Promise<Minnow>} rejects with a MinnowError, or with the signal's reason
+   */
+  static async load(options) {
+    const wanted = prepare(options);
+    wanted.options.signal?.throwIfAborted();
+    return new Minnow(await connect(wanted), wanted.options);
+  }
+}
+
+/**
+ * @param {import('./minnow.js').Wanted} wanted
+ * @returns {Promise<import('./minnow.js').Backend>}
+ */
+async function connect(wanted) {
+  const { settings, options } = wanted;
+  if (options.worker === false) return loadInline(wanted, 'inline: asked for');
+  // An asset and not `new Worker(new URL(...))`: worker.js is whole as it is, and its address is needed to see its origin.
+  const workerUrl = options.workerUrl === undefined
+    ? new URL('./worker.js', import.meta.url).href : absoluteUrl(options.workerUrl);
+  try {
+    const client = await Client.load(settings, { onProgress: options.onProgress, signal: options.signal, workerUrl });
+    return {
+      info: /** @type {import('./session.js').SessionInfo} */ (client.info),
+      run: (call) => client.run(call),
+      memoryBytes: () => client.memoryBytes(),
+      close: () => client.close(),
+      worker: client.kind,
+      reason: '',
+    };
+  } catch (error) {
+    if (!(error instanceof NoWorker)) throw error;
+    return loadInline(wanted, `inline: ${error.message}`);
+  }
+}

@@ -1,0 +1,224 @@
+// Minnow - SPDX-License-Identifier: Apache-2.0
+// A model that is loaded, and the calls that wait for it: the same in the worker and inline. Options come in checked
+// (options.js) and with defaults filled in. The engine is synchronous; calls take turns, a chunk of texts at a time, so
+// that a short query waits for one chunk and not for ten thousand texts.
+import { Engine } from './engine.js';
+import { MinnowError } from './errors.js';
+import { openModel } from './load/model.js';
+import { nextTask } from './platform.js';
+import { vectorLength, writeVector } from './precision.js';
+
+/** A turn ends after this many texts, or when the next text would, at the speed so far, end after this many ms. */
+const TURN_TEXTS = 16;
+const TURN_MS = 20;
+
+/**
+ * What a session is made of; can be sent to a worker.
+ * @typedef {object} SessionSettings
+ * @property {import('./options.js').ModelSource} model
+ * @property {string} [integrity]
+ * @property {unknown} [cache]
+ * @property {import('./variants.js').ModuleSources} wasm
+ * @property {number} [threads]
+ * @property {string} [isa]
+ * @property {number} [memoryLimit]
+ */
+/** @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number, fromCache: boolean}} Progress */
+/** @typedef {{name: string, dimensions: number, maxTokens: number, maxPositions: number, picked: SessionPicked}} SessionInfo */
+/** @typedef {{simd: 'relaxed'|'simd', isa: string, threads: number, reason: string}} SessionPicked */
+
+/** @typedef {{maxTokens: number, pooling: string, normalize: boolean, precision: import('./precision.js').Precision, dimensions: number}} EmbedSettings */
+/** @typedef {Float32Array | Int8Array | Uint8Array} VectorData */
+/** @typedef {{data: VectorData, dims: [number, number], tokenCounts: Uint32Array, truncated: Uint8Array}} Batch */
+/**
+ * A call, as it is sent.
+ * @typedef {{method: 'embed', texts: string[], options: EmbedSettings}
+ *   | {method: 'tokenize', text: string, maxTokens: number}
+ *   | {method: 'tokenEmbeddings', text: string, maxTokens: number}} Call
+ */
+/** @typedef {{promise: Promise<any>, cancel: () => void}} Running cancel: the promise stays unsettled and the work is dropped */
+
+/** @typedef {{step: () => {done: boolean, value?: unknown}, resolve: (value: unknown) => void, reject: (error: unknown) => void}} Job */
+
+export class Session {
+  /** @type {Job[]} the one whose turn is next first */
+  #jobs = [];
+  #running = false;
+  #closed = false;
+  #engine;
+  /** Milliseconds that a character took, smoothed. */
+  #pace = 0;
+
+  /**
+   * @param {Engine} engine with its model open
+   * @param {SessionInfo} info
+   */
+  constructor(engine, info) {
+    this.#engine = engine;
+    this.info = info;
+  }
+
+  /**
+   * @param {SessionSettings} settings
+   * @param {object} hooks
+   * @param {(event: Progress) => void} [hooks.onProgress]
+   * @param {AbortSignal} [hooks.signal]
+   * @param {(() => import('./threads.js').Helper) | null} [hooks.spawn]
+   * @returns {Promise<Session>}
+   */
+  static async load(settings, { onProgress, signal, spawn = null }) {
+    const { model, integrity, cache, wasm, threads, isa, memoryLimit } = settings;
+    const stage = (/** @type {'compile'|'decode'|'ready'} */ phase, /** @type {string} */ file, loaded = 1, fromCache = false) =>
+      onProgress?.({ phase, file, loaded, total: 1, fromCache });
+    stage('compile', 'engine', 0);
+    const engine = await Engine.create({ wasm, threads, isa, memoryLimit, spawn });
+    try {
+      signal?.throwIfAborted();
+      stage('compile', 'engine');
+      const opened = await openModel(model, { integrity, onProgress, signal, cache }, engine.sink);
+      signal?.throwIfAborted();
+      stage('decode', opened.name, 0, opened.fromCache);
+      const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engine.open({ verified: opened.verified });
+      stage('decode', opened.name, 1, opened.fromCache);
+      const info = { name: opened.name, dimensions, maxTokens, maxPositions,
+        picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
+      stage('ready', opened.name, 1, opened.fromCache);
+      return new Session(engine, info);
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
+  }
+
+  /** @returns {number} of WASM memory */
+  get memoryBytes() {
+    return this.#engine.memoryBytes;
+  }
+
+  /**
+   * @param {Call} call
+   * @returns {Running}
+   */
+  run(call) {
+    /** @type {Job | undefined} */
+    let job;
+    const promise = new Promise((resolve, reject) => {
+      if (this.#closed) throw new MinnowError('closed', 'this Minnow is closed');
+      job = { step: this.#steps(call), resolve, reject };
+      this.#jobs.push(job);
+      this.#go();
+    });
+    const cancel = () => {
+      this.#jobs = this.#jobs.filter((other) => other !== job);
+    };
+    return { promise, cancel };
+  }
+
+  /** Pending calls reject; the engine's memory is given back. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const job of this.#jobs) job.reject(new MinnowError('closed', 'this Minnow was closed'));
+    this.#jobs = [];
+    this.#engine.close();
+  }
+
+  /** Gives turns while there are jobs. */
+  async #go() {
+    if (this.#running) return;
+    this.#running = true;
+    // Calls of one task, and aborts that were sent with them, are all here before the first turn.
+    await nextTask();
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
+      try {
+        const { done, value } = job.step();
+        if (done) job.resolve(value);
+        else this.#jobs.push(job);
+      } catch (error) {
+        job.reject(error);
+      }
+      await nextTask();
+    }
+    this.#running = false;
+  }
+
+  /**
+   * @param {Call} call
+   * @returns {Job['step']}
+   */
+  #steps(call) {
+    if (call.method === 'embed') return this.#embedSteps(call.texts, call.options);
+    const { method, text, maxTokens } = call;
+    if (method === 'tokenize') return () => ({ done: true, value: this.#engine.tokenize(text, { maxTokens }) });
+    return () => ({ done: true, value: this.#engine.encodeTokens(text, { maxTokens }) });
+  }
+
+  /**
+   * @param {string[]} texts
+   * @param {EmbedSettings} options
+   * @returns {Job['step']}
+   */
+  #embedSteps(texts, { precision, dimensions, ...options }) {
+    const n = texts.length;
+    const full = this.info.dimensions;
+    const length = vectorLength(dimensions, precision);
+    /** @type {VectorData} */
+    const data = new ({ float32: Float32Array, int8: Int8Array, binary: Int8Array, ubinary: Uint8Array }[precision])(n * length);
+    const tokenCounts = new Uint32Array(n);
+    const truncated = new Uint8Array(n);
+    let at = 0;
+    return () => {
+      const end = this.#turnEnd(texts, at);
+      if (end > at) {
+        const part = this.#timed(texts.slice(at, end), options);
+        tokenCounts.set(part.tokenCounts, at);
+        truncated.set(part.truncated, at);
+        for (let i = at; i < end; i++) {
+          const vector = part.data.subarray((i - at) * full, (i - at + 1) * full);
+          writeVector(vector, dimensions, precision, data, i * length);
+        }
+      }
+      at = end;
+      if (at < n) return { done: false };
+      return { done: true, value: { data, dims: [n, length], tokenCounts, truncated } };
+    };
+  }
+
+  /**
+   * @param {string[]} texts
+   * @param {import('./engine.js').EncodeOptions} options
+   */
+  #timed(texts, options) {
+    const start = performance.now();
+    const part = this.#engine.encode(texts, options);
+    const pace = (performance.now() - start) / texts.reduce((sum, text) => sum + cost(text), 0);
+    this.#pace = this.#pace === 0 ? pace : 0.75 * this.#pace + 0.25 * pace;
+    return part;
+  }
+
+  /**
+   * @param {string[]} texts
+   * @param {number} at
+   * @returns {number} behind the last text of a turn that begins with text `at`
+   */
+  #turnEnd(texts, at) {
+    let end = at;
+    let ms = 0;
+    while (end < texts.length && end - at < TURN_TEXTS) {
+      ms += cost(texts[end]) * this.#pace;
+      if (ms > TURN_MS && end > at) break;
+      end++;
+      // The speed is not known yet: one text tells it.
+      if (this.#pace === 0) break;
+    }
+    return end;
+  }
+}
+
+/**
+ * About what a text costs, in characters: some for being a text at all, and none beyond where it is cut.
+ * @param {string} text
+ */
+function cost(text) {
+  return 32 + Math.min(text.length, 2048);
+}
