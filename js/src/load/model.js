@@ -1,21 +1,310 @@
-// Minnow - SPDX-License-Identifier: Apache-2.0
-// Stand-in.
-import { isNode, nodeModule } from '../platform.js';
+// SPDX-License-Identifier: Apache-2.0
+// A model's bytes, from wherever the page says, into a sink (WASM memory): from the cache if they are there, else from the
+// network. docs/JS-LOADING.md says what a page sees of it.
+//
+//   const opened = await openModel(source, options, sink);
+//   engine.open(opened)              fails: if (opened.fromCache) { await opened.forget(); and openModel once more }
+//   opened.keep()                    after the model has opened: puts it into the cache, from the sink, in the background
+//
+// What is cached has been checked before: against `integrity`, or else by the engine, which checks the file's own checksums
+// when `verified` is false. For the same reason a cached file is not hashed again: it was right when it was stored, its
+// length is compared here, and the engine looks at its checksums.
+
+import { MinnowError } from '../errors.js';
+import { chunksOf, openStore } from './cache.js';
+import { delay, download, raceAbort } from './fetch.js';
+import { Intake } from './intake.js';
+import { readPath } from './node.js';
+import { progressOf } from './progress.js';
+import { resolveSource } from './source.js';
+
+/** @typedef {import('./intake.js').Sink} Sink */
+/** @typedef {import('./source.js').Source} Source */
+/** @typedef {import('./source.js').ModelSource} ModelSource */
+
 /**
- * @param {any} source
- * @param {any} options
- * @param {import('../engine.js').Sink} sink
+ * true or 'auto': what is there is taken, without asking the server. false: neither read nor written. 'verify': what is there
+ * is hashed. 'revalidate': without `integrity`, the server is asked whether the file has changed; without an answer, what is
+ * there is taken. In an object: `mode`, one of these; `name` of the cache; `persist`, which asks the browser not to evict
+ * (pages only, not workers); `folder`, in Node.
+ * @typedef {boolean | 'auto' | 'verify' | 'revalidate' | {mode?: 'auto' | 'verify' | 'revalidate', name?: string,
+ *   persist?: boolean, folder?: string}} CacheOption
  */
-export async function openModel(source, { integrity, onProgress, signal }, sink) {
-  let bytes;
-  const url = typeof source === 'string' ? source : source.url;
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) bytes = source;
-  else if (source instanceof Blob || source instanceof Response) bytes = await source.arrayBuffer();
-  else if (isNode() && url.startsWith('file:')) bytes = await nodeModule('node:fs').promises.readFile(new URL(url));
-  else bytes = await (await fetch(url, { signal })).arrayBuffer();
-  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
-  sink.reserve(view.length);
-  sink.write(view);
-  onProgress?.({ phase: 'download', file: url ?? 'model', loaded: view.length, total: view.length, fromCache: false });
-  return { name: url?.split('/').pop() ?? 'model', bytes: view.length, sha256: sink.digest(), fromCache: false, verified: integrity !== undefined };
+
+/**
+ * @typedef {object} OpenOptions
+ * @property {string} [integrity] goes before the package's, as do bytes and name
+ * @property {number} [bytes]
+ * @property {string} [name]
+ * @property {(event: import('./progress.js').DownloadProgress) => void} [onProgress]
+ * @property {AbortSignal} [signal]
+ * @property {CacheOption} [cache]
+ * @property {boolean} [anyFormat] true: other files than .minnow too
+ * @property {Partial<typeof import('./fetch.js').PATIENCE>} [patience]
+ */
+
+/**
+ * @typedef {object} Opened
+ * @property {string} name that the page gave, or the file's
+ * @property {number} bytes
+ * @property {string | null} sha256 hexadecimal; null where nobody needed it: a Blob, buffer, path without integrity
+ * @property {boolean} fromCache
+ * @property {boolean} verified true: these bytes have been hashed, and the hash is one of integrity's
+ * @property {() => Promise<void>} forget takes the model out of the cache
+ * @property {() => Promise<{stored: boolean, reason?: string}>} keep puts it there, if it is not and may be. Never rejects
+ */
+
+/**
+ * @param {ModelSource} model
+ * @param {OpenOptions} options
+ * @param {Sink} sink
+ * @returns {Promise<Opened>} the sink has the file then. Rejects with MinnowError 'argument', 'network', 'integrity', 'format',
+ *   or what the sink throws; or with signal.reason
+ */
+export async function openModel(model, options, sink) {
+  options.signal?.throwIfAborted();
+  const source = resolveSource(model, options);
+  const opening = new Opening(source, options, sink);
+  if (source.origin.kind === 'url') return opening.fromUrl(source.origin.url);
+  return opening.fromHand(source.origin);
+}
+
+class Opening {
+  /** @param {Source} source @param {OpenOptions} options @param {Sink} sink */
+  constructor(source, options, sink) {
+    this.source = source;
+    this.options = options;
+    this.sink = sink;
+    this.signal = options.signal;
+    this.cache = cacheOptions(options.cache);
+    this.progress = progressOf(source.label, options.onProgress);
+    this.intake = new Intake(sink, { label: source.label, bytes: source.bytes, anyFormat: options.anyFormat === true,
+      onBytes: (loaded, total) => this.progress.report(loaded, total) });
+  }
+
+  /**
+   * What the page has already: a Response, a Blob, bytes, a path. It is not cached.
+   * @param {Exclude<import('./source.js').Origin, {kind: 'url'}>} origin
+   * @returns {Promise<Opened>}
+   */
+  async fromHand(origin) {
+    const { intake, source } = this;
+    const { chunks, bytes, contentType } = await contentOf(origin);
+    const hash = source.hashes.length > 0;
+    intake.begin({ hash, announced: bytes, contentType });
+    await this.#take(chunks);
+    intake.finish();
+    const sha256 = hash ? this.sink.digest() : null;
+    if (sha256 !== null) this.#check(sha256);
+    return this.#opened({ sha256, fromCache: false, verified: hash });
+  }
+
+  /**
+   * @param {string} url
+   * @returns {Promise<Opened>}
+   */
+  async fromUrl(url) {
+    const { hashes } = this.source;
+    const store = this.cache.on && /^https?:/.test(url) ? await openStore(this.cache) : null;
+    const found = await store?.find(url, hashes) ?? null;
+    if (store === null || found === null) return this.#download(url, store);
+    if (this.cache.mode !== 'revalidate' || hashes.length > 0)
+      return await this.#fromCache(store, found) ?? this.#download(url, store);
+    return this.#revalidate(url, store, found);
+  }
+
+  /**
+   * @param {string} url
+   * @param {import('./cache.js').Store} store
+   * @param {{record: import('./cache.js').Record, content: import('./cache.js').Content}} found
+   */
+  async #revalidate(url, store, found) {
+    let failure = null;
+    try {
+      const opened = await this.#download(url, store, found.record);
+      if (opened !== null) return opened;
+    } catch (error) {
+      this.signal?.throwIfAborted();
+      if (!(error instanceof MinnowError) || !['network', 'format'].includes(error.code)) throw error;
+      failure = error; // no connection, or one that wants a login first: what is there still works
+    }
+    const opened = await this.#fromCache(store, found);
+    if (opened !== null) return opened;
+    if (failure !== null) throw failure;
+    return this.#download(url, store);
+  }
+
+  /**
+   * @param {import('./cache.js').Store} store
+   * @param {{record: import('./cache.js').Record, content: import('./cache.js').Content}} found
+   * @returns {Promise<Opened | null>} null: it was damaged, and is no longer there
+   */
+  async #fromCache(store, { record, content }) {
+    const { intake, source, sink } = this;
+    const hash = this.cache.mode === 'verify';
+    try {
+      this.progress.fromCache = true;
+      intake.begin({ hash, announced: content.bytes });
+      if (content.bytes !== record.bytes) throw new MinnowError('integrity', 'not the length that was stored');
+      await this.#take(content.chunks);
+      intake.finish();
+      if (hash && sink.digest() !== record.sha256) throw new MinnowError('integrity', 'not the bytes that were stored');
+    } catch (error) {
+      this.signal?.throwIfAborted();
+      if (error instanceof MinnowError && error.code === 'memory') throw error;
+      await content.chunks.return(undefined).catch(() => {});
+      await store.forget(record);
+      this.progress.fromCache = false;
+      return null;
+    }
+    const opened = this.#opened({ sha256: record.sha256, fromCache: true, verified: hash && source.hashes.length > 0 });
+    opened.forget = () => store.forget(record);
+    return opened;
+  }
+
+  /**
+   * @template {import('./cache.js').Record | undefined} Known
+   * @param {string} url
+   * @param {import('./cache.js').Store | null} store
+   * @param {Known} [known] a copy that is in the cache
+   * @returns {Promise<Known extends undefined ? Opened : Opened | null>} null: that copy is still right
+   */
+  async #download(url, store, known) {
+    const { patience } = this.options;
+    const request = { signal: this.signal, known: known ?? null, patience };
+    let came;
+    let sha256 = '';
+    try {
+      came = await download(url, this.intake, request);
+      if (!came.modified) return /** @type {any} */ (null);
+      sha256 = this.sink.digest();
+      this.#check(sha256);
+    } catch (error) {
+      // The browser's own cache may have the version before, and a file that changed meanwhile two halves.
+      const again = error instanceof MinnowError && error.code === 'integrity' && (came?.resumed || hasHttpCache());
+      if (!again) throw error;
+      came = await download(url, this.intake, { ...request, reload: true });
+      sha256 = this.sink.digest();
+      this.#check(sha256);
+    }
+    const opened = this.#opened({ sha256, fromCache: false, verified: this.source.hashes.length > 0 });
+    if (store !== null) this.#mayKeep(opened, store, { url, sha256, bytes: opened.bytes, name: opened.name,
+      named: this.source.named, etag: came.etag, lastModified: came.lastModified });
+    return opened;
+  }
+
+  /**
+   * @param {Opened} opened
+   * @param {import('./cache.js').Store} store
+   * @param {import('./cache.js').Record} record
+   */
+  #mayKeep(opened, store, record) {
+    const { sink } = this;
+    opened.forget = () => store.forget(record);
+    if (sink.read === undefined) return;
+    opened.keep = async () => {
+      const result = await store.keep(record, () => piecesOf(sink, record.bytes));
+      if (result.stored && this.cache.persist) await persist();
+      return result;
+    };
+  }
+
+  /** @param {AsyncGenerator<Uint8Array>} chunks to the intake */
+  async #take(chunks) {
+    try {
+      for (;;) {
+        const { done, value } = await raceAbort(chunks.next(), this.signal);
+        if (done) return;
+        this.intake.add(value);
+      }
+    } catch (error) {
+      chunks.return(undefined).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** @param {string} sha256 */
+  #check(sha256) {
+    const { hashes, label } = this.source;
+    if (hashes.length === 0 || hashes.includes(sha256)) return;
+    throw new MinnowError('integrity', `${label}: expected SHA-256 ${hashes.join(' or ')}, found ${sha256}`);
+  }
+
+  /**
+   * @param {{sha256: string | null, fromCache: boolean, verified: boolean}} result
+   * @returns {Opened}
+   */
+  #opened(result) {
+    const bytes = this.intake.received;
+    this.progress.finish(bytes);
+    return { name: this.source.name, bytes, ...result, forget: async () => {},
+      keep: async () => ({ stored: false, reason: result.fromCache ? 'it is there' : 'no cache' }) };
+  }
+}
+
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * @param {Exclude<import('./source.js').Origin, {kind: 'url'}>} origin
+ * @returns {Promise<{bytes: number | null, chunks: AsyncGenerator<Uint8Array>, contentType?: string}>}
+ */
+async function contentOf(origin) {
+  if (origin.kind === 'path') return readPath(origin.path);
+  if (origin.kind === 'blob') return { bytes: origin.blob.size, chunks: chunksOf(origin.blob.stream()) };
+  if (origin.kind === 'bytes') return { bytes: origin.data.length, chunks: slicesOf(origin.data) };
+  const { response } = origin;
+  const label = response.url || 'Response';
+  if (response.type === 'opaque') throw new MinnowError('network', `${label}: is opaque: fetch it with CORS`);
+  if (!response.ok) throw new MinnowError('network', `${label}: HTTP ${response.status} ${response.statusText}`.trim());
+  if (response.body === null) throw new MinnowError('format', `${label}: is empty, not a model`);
+  // Not its Content-Length, which may be that of encoded bytes.
+  return { bytes: null, chunks: chunksOf(response.body), contentType: response.headers.get('content-type') ?? '' };
+}
+
+/**
+ * @param {Uint8Array} data
+ * @returns {AsyncGenerator<Uint8Array>} slices of it; between them the page may do something else
+ */
+async function* slicesOf(data) {
+  for (let at = 0; at < data.length; at += PIECE_BYTES) {
+    if (at > 0 && at % (4 * PIECE_BYTES) === 0) await delay(0);
+    yield data.subarray(at, at + PIECE_BYTES);
+  }
+}
+
+/**
+ * @param {Sink} sink
+ * @param {number} bytes
+ * @returns {AsyncGenerator<Uint8Array>} what was written to it
+ */
+async function* piecesOf(sink, bytes) {
+  for (let at = 0; at < bytes; at += PIECE_BYTES)
+    yield /** @type {NonNullable<Sink['read']>} */ (sink.read)(at, Math.min(PIECE_BYTES, bytes - at));
+}
+
+/**
+ * @param {CacheOption | undefined} option
+ * @returns {{on: boolean, mode: 'auto' | 'verify' | 'revalidate', name?: string, folder?: string, persist: boolean}}
+ */
+function cacheOptions(option = true) {
+  const fields = typeof option === 'object' && option !== null ? option : {};
+  const mode = typeof option === 'string' ? option : fields.mode ?? 'auto';
+  if (!['auto', 'verify', 'revalidate'].includes(mode) || !['boolean', 'string', 'object'].includes(typeof option))
+    throw new MinnowError('argument', `cache: ${String(typeof option === 'object' ? mode : option)} is none of true, ` +
+      `false, 'auto', 'verify', 'revalidate' and an object`);
+  return { ...fields, on: option !== false, mode, persist: fields.persist === true };
+}
+
+/** Asks the browser not to evict what this origin stores. Only pages may ask. */
+async function persist() {
+  try {
+    await /** @type {any} */ (globalThis).navigator?.storage?.persist?.();
+  } catch {
+    // It may evict, then.
+  }
+}
+
+/** True in browsers, which keep answers on their own. */
+function hasHttpCache() {
+  return /** @type {any} */ (globalThis).location !== undefined;
 }
