@@ -6,7 +6,9 @@
 // Pages that load at once do not disturb each other: a model is one entry that appears when it is whole, a record is written
 // before its model, and a record without a model, or a model that is not what its record says, counts as not there.
 
-import { FolderShelf, nodeBuiltin } from './node.js';
+import { isNode } from '../platform.js';
+import { FolderShelf } from './node.js';
+import { chunksOf, streamOf } from './streams.js';
 
 /**
  * What is known of a URL's file.
@@ -48,7 +50,7 @@ export async function openStore({ name = CACHE_NAME, folder }) {
   try {
     const caches = /** @type {any} */ (globalThis).caches; // not there on plain http; refused in sandboxed frames
     if (caches !== undefined && folder === undefined) return new Store(new CacheShelf(await caches.open(name)));
-    if (nodeBuiltin('node:fs') !== null) return new Store(new FolderShelf(folder));
+    if (isNode()) return new Store(new FolderShelf(folder));
   } catch {
     // As good as none.
   }
@@ -103,18 +105,6 @@ export class Store {
       return { stored: true };
     } catch (error) {
       return { stored: false, reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
-    }
-  }
-
-  /**
-   * Notes that a URL's file is one that is here already.
-   * @param {Record} record
-   */
-  async note(record) {
-    try {
-      await this.shelf.putRecord(record);
-    } catch {
-      // It will be noted the next time.
     }
   }
 
@@ -219,38 +209,4 @@ function contentKey(hash) {
 /** @param {string} url */
 function recordKey(url) {
   return `${KEYS}url/${encodeURIComponent(url)}`;
-}
-
-/**
- * @param {ReadableStream<Uint8Array>} stream
- * @returns {AsyncGenerator<Uint8Array>} cancels the stream if it is left early. (Safari's streams are not iterable.)
- */
-export async function* chunksOf(stream) {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-/**
- * @param {AsyncGenerator<Uint8Array>} chunks
- * @returns {ReadableStream<Uint8Array>} takes a chunk when it is asked for one
- */
-function streamOf(chunks) {
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      await chunks.return(undefined);
-    },
-  }, { highWaterMark: 0 });
 }

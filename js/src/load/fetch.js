@@ -3,6 +3,7 @@
 // do that, or else begins anew; a bounded number of times.
 
 import { MinnowError } from '../errors.js';
+import { delay, raceAbort } from './streams.js';
 
 /** How patient a download is. Tests have less time. */
 export const PATIENCE = Object.freeze({
@@ -267,43 +268,6 @@ class Watch {
   stop() {
     this.caller?.removeEventListener('abort', this.onAbort);
     this.controller.abort();
-  }
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal | undefined} signal
- * @returns {Promise<T>} rejects as soon as the signal is aborted, with its reason
- */
-export async function raceAbort(promise, signal) {
-  if (signal === undefined) return promise;
-  promise.catch(() => {});
-  signal.throwIfAborted();
-  /** @type {() => void} */
-  let onAbort = () => {};
-  const aborted = new Promise((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort);
-  });
-  try {
-    return await /** @type {Promise<T>} */ (Promise.race([promise, aborted]));
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/**
- * @param {number} ms
- * @param {AbortSignal} [signal]
- */
-export async function delay(ms, signal) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  try {
-    await raceAbort(new Promise((resolve) => { timer = setTimeout(() => resolve(undefined), ms); }), signal);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -8,11 +8,11 @@ import { MinnowError } from '../errors.js';
 /**
  * Where a model's bytes go: WASM memory.
  * @typedef {object} Sink
- * @property {(options?: {hash?: boolean}) => void} reset begins anew: forgets what was written. hash false: `digest` will
- *   not be called before the next reset, and write need not hash
+ * @property {() => void} reset begins anew: forgets what was written
  * @property {(bytes: number) => void} reserve makes room for so many bytes in all. Called before the first write; again with
  *   a larger number where the size was not known: what was written is kept
- * @property {(chunk: Uint8Array) => void} write copies a chunk behind the last one
+ * @property {(chunk: Uint8Array, later?: boolean) => void} write copies a chunk behind the last one, and hashes it; `later`:
+ *   leaves that to digest, which is likely not called
  * @property {() => string} digest SHA-256 of all that was written, 64 hexadecimal digits
  * @property {(offset: number, length: number) => Uint8Array} [read] a copy of what was written, also after the model has been
  *   opened; throws once the memory is given back. Without it nothing is cached
@@ -44,6 +44,7 @@ export class Intake {
     /** @type {number | null} */
     this.announced = null;
     this.contentType = '';
+    this.later = false;
     this.reserved = 0;
     this.head = new Uint8Array(HEAD_BYTES);
   }
@@ -51,12 +52,13 @@ export class Intake {
   /**
    * Forgets everything: a whole file will come.
    * @param {object} [options]
-   * @param {boolean} [options.hash] false: `digest` is not needed
+   * @param {boolean} [options.later] true: not to be hashed as it comes
    * @param {number | null} [options.announced] the length that its bringer says, if that is the file's own
    * @param {string} [options.contentType]
    */
-  begin({ hash = true, announced = null, contentType = '' } = {}) {
-    this.sink.reset({ hash });
+  begin({ later = false, announced = null, contentType = '' } = {}) {
+    this.sink.reset();
+    this.later = later;
     this.received = 0;
     this.reserved = 0;
     this.announced = announced;
@@ -73,7 +75,7 @@ export class Intake {
     }
     if (rest.length > 0) {
       this.#makeRoom(this.received + rest.length);
-      this.sink.write(rest);
+      this.sink.write(rest, this.later);
       this.received += rest.length;
     }
     this.onBytes(this.received, this.total);
@@ -114,7 +116,7 @@ export class Intake {
       throw new MinnowError('integrity', `${this.label}: expected ${this.stated} bytes, found a model of ${bytes}`);
     this.total = bytes;
     this.#makeRoom(HEAD_BYTES);
-    this.sink.write(this.head);
+    this.sink.write(this.head, this.later);
     return chunk.subarray(n);
   }
 

@@ -11,12 +11,13 @@
 // length is compared here, and the engine looks at its checksums.
 
 import { MinnowError } from '../errors.js';
-import { chunksOf, openStore } from './cache.js';
-import { delay, download, raceAbort } from './fetch.js';
+import { openStore } from './cache.js';
+import { download } from './fetch.js';
 import { Intake } from './intake.js';
 import { readPath } from './node.js';
 import { progressOf } from './progress.js';
 import { resolveSource } from './source.js';
+import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
 
 /** @typedef {import('./intake.js').Sink} Sink */
 /** @typedef {import('./source.js').Source} Source */
@@ -89,9 +90,9 @@ class Opening {
    */
   async fromHand(origin) {
     const { intake, source } = this;
-    const { chunks, bytes, contentType } = await contentOf(origin);
+    const { chunks, bytes, contentType } = await contentOf(origin, this.signal);
     const hash = source.hashes.length > 0;
-    intake.begin({ hash, announced: bytes, contentType });
+    intake.begin({ later: !hash, announced: bytes, contentType });
     await this.#take(chunks);
     intake.finish();
     const sha256 = hash ? this.sink.digest() : null;
@@ -121,7 +122,7 @@ class Opening {
   async #revalidate(url, store, found) {
     let failure = null;
     try {
-      const opened = await this.#download(url, store, found.record);
+      const opened = await this.#downloadUnless(url, store, found.record);
       if (opened !== null) return opened;
     } catch (error) {
       this.signal?.throwIfAborted();
@@ -144,7 +145,7 @@ class Opening {
     const hash = this.cache.mode === 'verify';
     try {
       this.progress.fromCache = true;
-      intake.begin({ hash, announced: content.bytes });
+      intake.begin({ later: !hash, announced: content.bytes });
       if (content.bytes !== record.bytes) throw new MinnowError('integrity', 'not the length that was stored');
       await this.#take(content.chunks);
       intake.finish();
@@ -163,27 +164,34 @@ class Opening {
   }
 
   /**
-   * @template {import('./cache.js').Record | undefined} Known
    * @param {string} url
    * @param {import('./cache.js').Store | null} store
-   * @param {Known} [known] a copy that is in the cache
-   * @returns {Promise<Known extends undefined ? Opened : Opened | null>} null: that copy is still right
    */
-  async #download(url, store, known) {
+  async #download(url, store) {
+    return /** @type {Opened} */ (await this.#downloadUnless(url, store, null));
+  }
+
+  /**
+   * @param {string} url
+   * @param {import('./cache.js').Store | null} store
+   * @param {import('./cache.js').Record | null} known a copy that is in the cache
+   * @returns {Promise<Opened | null>} null: that copy is still right
+   */
+  async #downloadUnless(url, store, known) {
     const { patience } = this.options;
-    const request = { signal: this.signal, known: known ?? null, patience };
+    const request = { signal: this.signal, known, patience };
     let came;
     let sha256 = '';
     try {
       came = await download(url, this.intake, request);
-      if (!came.modified) return /** @type {any} */ (null);
+      if (!came.modified) return null;
       sha256 = this.sink.digest();
       this.#check(sha256);
     } catch (error) {
       // The browser's own cache may have the version before, and a file that changed meanwhile two halves.
       const again = error instanceof MinnowError && error.code === 'integrity' && (came?.resumed || hasHttpCache());
       if (!again) throw error;
-      came = await download(url, this.intake, { ...request, reload: true });
+      came = await download(url, this.intake, { ...request, known: null, reload: true });
       sha256 = this.sink.digest();
       this.#check(sha256);
     }
@@ -242,15 +250,14 @@ class Opening {
   }
 }
 
-const PIECE_BYTES = 1 << 20;
-
 /**
  * @param {Exclude<import('./source.js').Origin, {kind: 'url'}>} origin
+ * @param {AbortSignal | undefined} signal
  * @returns {Promise<{bytes: number | null, chunks: AsyncGenerator<Uint8Array>, contentType?: string}>}
  */
-async function contentOf(origin) {
+async function contentOf(origin, signal) {
   if (origin.kind === 'path') return readPath(origin.path);
-  if (origin.kind === 'blob') return { bytes: origin.blob.size, chunks: chunksOf(origin.blob.stream()) };
+  if (origin.kind === 'blob') return { bytes: origin.blob.size, chunks: chunksOf(origin.blob.stream(), signal) };
   if (origin.kind === 'bytes') return { bytes: origin.data.length, chunks: slicesOf(origin.data) };
   const { response } = origin;
   const label = response.url || 'Response';
@@ -258,18 +265,7 @@ async function contentOf(origin) {
   if (!response.ok) throw new MinnowError('network', `${label}: HTTP ${response.status} ${response.statusText}`.trim());
   if (response.body === null) throw new MinnowError('format', `${label}: is empty, not a model`);
   // Not its Content-Length, which may be that of encoded bytes.
-  return { bytes: null, chunks: chunksOf(response.body), contentType: response.headers.get('content-type') ?? '' };
-}
-
-/**
- * @param {Uint8Array} data
- * @returns {AsyncGenerator<Uint8Array>} slices of it; between them the page may do something else
- */
-async function* slicesOf(data) {
-  for (let at = 0; at < data.length; at += PIECE_BYTES) {
-    if (at > 0 && at % (4 * PIECE_BYTES) === 0) await delay(0);
-    yield data.subarray(at, at + PIECE_BYTES);
-  }
+  return { bytes: null, chunks: chunksOf(response.body, signal), contentType: response.headers.get('content-type') ?? '' };
 }
 
 /**

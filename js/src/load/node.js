@@ -1,45 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only Node can do: read a model from its path, and keep models in a folder. Nothing is imported, so bundlers and
-// browsers see no module that they lack: process.getBuiltinModule (Node 20.16, 22.3) gives those that Node has.
+// What only Node can do: read a model from its path, and keep models in a folder.
 
 import { MinnowError } from '../errors.js';
+import { nodeModule } from '../platform.js';
+import { PIECE_BYTES } from './streams.js';
 
-const PIECE_BYTES = 1 << 20;
+/** @typedef {import('./cache.js').Shelf} Shelf */
 
-/**
- * @param {string} name 'node:fs'
- * @returns {any} the module; null where there is none
- */
-export function nodeBuiltin(name) {
-  const scope = /** @type {any} */ (globalThis);
-  if (typeof scope.process?.versions?.node !== 'string') return null;
-  return scope.process.getBuiltinModule?.(name) ?? null;
+/** Milliseconds after which a file that is still half written is taken for one that nobody writes any more. */
+const ABANDONED_MS = 3600000;
+
+/** Node's modules, untyped: their types are of no use in a browser's. @param {string} name @returns {any} */
+function builtin(name) {
+  return /** @type {any} */ (nodeModule)(name);
+}
+
+/** @param {URL} url of a file @returns {string} */
+export function pathOf(url) {
+  return builtin('node:url').fileURLToPath(url);
 }
 
 /**
  * @param {string} path of a file
- * @returns {Promise<import('./cache.js').Content>}
+ * @returns {Promise<import('./cache.js').Content>} it is opened when the first chunk is asked for
  */
 export async function readPath(path) {
-  let file;
   try {
-    file = await nodeBuiltin('node:fs').promises.open(path, 'r');
-    const { size } = await file.stat();
-    return { bytes: size, chunks: piecesOf(file, path) };
+    const { size } = await builtin('node:fs').promises.stat(path);
+    return { bytes: size, chunks: piecesOf(path) };
   } catch (cause) {
-    await file?.close();
     throw unreadable(path, cause);
   }
 }
 
 /**
- * @param {any} file a FileHandle, closed at the end
  * @param {string} path
  * @returns {AsyncGenerator<Uint8Array>} pieces, each valid until the next is asked for
  */
-async function* piecesOf(file, path) {
+async function* piecesOf(path) {
   const piece = new Uint8Array(PIECE_BYTES);
+  let file;
   try {
+    file = await builtin('node:fs').promises.open(path, 'r');
     for (;;) {
       const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null);
       if (bytesRead === 0) return;
@@ -48,22 +50,21 @@ async function* piecesOf(file, path) {
   } catch (cause) {
     throw unreadable(path, cause);
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
 /** @param {string} path @param {unknown} cause */
 function unreadable(path, cause) {
-  if (cause instanceof MinnowError) return cause;
-  const why = /** @type {any} */ (cause)?.code ?? String(cause);
+  const why = /** @type {{code?: string}} */ (cause)?.code ?? String(cause);
   return new MinnowError('network', `${path}: cannot be read (${why})`, { cause });
 }
 
 /** @returns {string} the folder where models are kept if nothing else is said */
 function defaultFolder() {
   const { env, platform } = /** @type {any} */ (globalThis).process;
-  const { join } = nodeBuiltin('node:path');
-  const home = nodeBuiltin('node:os').homedir();
+  const { join } = builtin('node:path');
+  const home = builtin('node:os').homedir();
   if (platform === 'win32') return join(env.LOCALAPPDATA || join(home, 'AppData', 'Local'), 'minnow-embed', 'cache');
   return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'minnow-embed');
 }
@@ -71,13 +72,13 @@ function defaultFolder() {
 /**
  * Models in a folder: HASH.minnow is a model, url-HASH.json what is known of a URL. Files appear whole or not at all:
  * they are written beside and renamed, so that processes do not disturb each other.
- * @implements {import('./cache.js').Shelf}
+ * @implements {Shelf}
  */
 export class FolderShelf {
   /** @param {string} [folder] */
   constructor(folder) {
-    this.fs = nodeBuiltin('node:fs').promises;
-    this.path = nodeBuiltin('node:path');
+    this.fs = builtin('node:fs').promises;
+    this.path = builtin('node:path');
     this.folder = folder ?? defaultFolder();
   }
 
@@ -101,6 +102,7 @@ export class FolderShelf {
   }
 
   async hashes() {
+    await this.#sweep();
     return (await this.#list()).map((name) => /^([0-9a-f]{64})\.minnow$/.exec(name)?.[1] ?? '').filter(Boolean);
   }
 
@@ -109,7 +111,9 @@ export class FolderShelf {
     return this.#readRecord(this.#recordPath(url));
   }
 
-  /** @param {import('./cache.js').Record} record */
+  /**
+   * @param {import('./cache.js').Record} record
+   */
   async putRecord(record) {
     await this.#write(this.#recordPath(record.url), [new TextEncoder().encode(JSON.stringify(record))]);
   }
@@ -122,6 +126,15 @@ export class FolderShelf {
   async records() {
     const names = (await this.#list()).filter((name) => /^url-[0-9a-f]{64}\.json$/.test(name));
     return Promise.all(names.map((name) => this.#readRecord(this.path.join(this.folder, name))));
+  }
+
+  /** Removes what processes left that were killed while they wrote. */
+  async #sweep() {
+    for (const name of (await this.#list()).filter((each) => each.endsWith('.part'))) {
+      const path = this.path.join(this.folder, name);
+      const { mtimeMs } = await this.fs.stat(path).catch(() => ({ mtimeMs: Infinity }));
+      if (mtimeMs < Date.now() - ABANDONED_MS) await this.fs.rm(path, { force: true });
+    }
   }
 
   /** @returns {Promise<string[]>} */
@@ -148,7 +161,7 @@ export class FolderShelf {
    */
   async #write(path, chunks) {
     await this.fs.mkdir(this.folder, { recursive: true });
-    const beside = `${path}.${nodeBuiltin('node:crypto').randomUUID()}.part`;
+    const beside = `${path}.${builtin('node:crypto').randomUUID()}.part`;
     const file = await this.fs.open(beside, 'wx');
     try {
       try {
@@ -170,7 +183,7 @@ export class FolderShelf {
 
   /** @param {string} url */
   #recordPath(url) {
-    const hash = nodeBuiltin('node:crypto').createHash('sha256').update(url).digest('hex');
+    const hash = builtin('node:crypto').createHash('sha256').update(url).digest('hex');
     return this.path.join(this.folder, `url-${hash}.json`);
   }
 }

@@ -20,6 +20,8 @@ const INTERVAL_MS = 50;
  */
 export function progressOf(file, listener) {
   let loaded = -1;
+  /** @type {number | null} */
+  let said = null;
   let last = -Infinity;
   return {
     fromCache: false,
@@ -30,11 +32,12 @@ export function progressOf(file, listener) {
       if (time - last < INTERVAL_MS && bytes !== total) return;
       last = time;
       loaded = bytes;
+      said = total;
       listener({ phase: 'download', file, loaded, total, fromCache: this.fromCache });
     },
     /** @param {number} bytes of the whole file, which is there */
     finish(bytes) {
-      if (bytes > loaded) last = -Infinity;
+      if (said !== bytes) loaded = Math.min(loaded, bytes - 1); // the last event still lacked the total
       this.report(bytes, bytes);
     },
   };

@@ -2,7 +2,8 @@
 // What a page may give as a model, brought into one form; and `integrity`, read.
 
 import { MinnowError } from '../errors.js';
-import { nodeBuiltin } from './node.js';
+import { isNode } from '../platform.js';
+import { pathOf } from './node.js';
 
 /**
  * A model package's default export.
@@ -46,8 +47,8 @@ export function resolveSource(model, options) {
   if (bytes !== null && !(Number.isSafeInteger(bytes) && bytes > 0))
     throw new MinnowError('argument', `bytes: ${String(bytes)} is not a number of bytes`);
   const named = typeof described.name === 'string' && described.name !== '';
-  return { origin, label, bytes, hashes: parseIntegrity(described.integrity), named,
-    name: named ? described.name : fileNameOf(label) };
+  const name = named ? /** @type {string} */ (described.name) : fileNameOf(label);
+  return { origin, label, bytes, hashes: parseIntegrity(described.integrity), name, named };
 }
 
 /**
@@ -76,16 +77,15 @@ function resolveOrigin(given) {
 function resolveAddress(address) {
   const scope = /** @type {any} */ (globalThis);
   const base = scope.document?.baseURI ?? scope.location?.href;
-  const inNode = nodeBuiltin('node:fs') !== null;
   const hasScheme = /^[a-z][a-z0-9+.-]+:/i.test(address); // one letter is a drive
-  if (inNode && !hasScheme && base === undefined) return { kind: 'path', path: address };
+  if (isNode() && !hasScheme && base === undefined) return { kind: 'path', path: address };
   let url;
   try {
     url = new URL(address, hasScheme ? undefined : base);
   } catch (cause) {
     throw new MinnowError('argument', `model: '${address}' is not a URL${base ? '' : ' (relative to what?)'}`, { cause });
   }
-  if (inNode && url.protocol === 'file:') return { kind: 'path', path: nodeBuiltin('node:url').fileURLToPath(url) };
+  if (isNode() && url.protocol === 'file:') return { kind: 'path', path: pathOf(url) };
   url.hash = '';
   return { kind: 'url', url: url.href };
 }

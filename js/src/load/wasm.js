@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A WASM module from its URL: compiled while it comes where the server names its type, from its bytes where it does not.
+// A WASM module from its URL: to be compiled while it comes where the server names its type, else its bytes.
 
 import { MinnowError } from '../errors.js';
-import { raceAbort } from './fetch.js';
-import { nodeBuiltin, readPath } from './node.js';
+import { isNode } from '../platform.js';
+import { pathOf, readPath } from './node.js';
+import { raceAbort } from './streams.js';
 
 /**
  * @param {string | URL} url
@@ -14,7 +15,7 @@ import { nodeBuiltin, readPath } from './node.js';
 export async function fetchWasm(url, signal) {
   signal?.throwIfAborted();
   const label = String(url);
-  if (label.startsWith('file:') && nodeBuiltin('node:fs') !== null) return bytesOfFile(label, signal);
+  if (label.startsWith('file:') && isNode()) return bytesOfFile(label, signal);
   const response = await request(label, signal);
   const type = (response.headers.get('content-type') ?? '').split(';')[0].trim().toLowerCase();
   if (type === 'application/wasm' && typeof WebAssembly.compileStreaming === 'function') return response;
@@ -26,25 +27,6 @@ export async function fetchWasm(url, signal) {
     throw new MinnowError('network', `${label}: the connection failed (${messageOf(cause)})`, { cause });
   }
   return checked(bytes, label, type);
-}
-
-/**
- * @param {string | URL} url
- * @param {AbortSignal} [signal]
- * @returns {Promise<WebAssembly.Module>} as fetchWasm; MinnowError 'csp' where the page's policy forbids WASM
- */
-export async function compileWasm(url, signal) {
-  const got = await fetchWasm(url, signal);
-  try {
-    return await raceAbort(got instanceof Uint8Array ? WebAssembly.compile(got) : WebAssembly.compileStreaming(got), signal);
-  } catch (cause) {
-    signal?.throwIfAborted();
-    const why = messageOf(cause);
-    if (/unsafe-eval|content security policy/i.test(why))
-      throw new MinnowError('csp', `${url}: the page's Content-Security-Policy lacks 'wasm-unsafe-eval' in script-src`, { cause });
-    if (cause instanceof WebAssembly.CompileError) throw new MinnowError('format', `${url}: ${why}`, { cause });
-    throw new MinnowError('network', `${url}: the connection failed (${why})`, { cause });
-  }
 }
 
 /**
@@ -69,7 +51,7 @@ async function request(url, signal) {
  * @param {AbortSignal | undefined} signal
  */
 async function bytesOfFile(url, signal) {
-  const { bytes, chunks } = await readPath(nodeBuiltin('node:url').fileURLToPath(url));
+  const { bytes, chunks } = await readPath(pathOf(new URL(url)));
   const data = new Uint8Array(bytes);
   let at = 0;
   for await (const chunk of chunks) {
