@@ -8,13 +8,11 @@
 // Differences: texts are cut at the model's limit of Minnow, not the tokenizer's, unless `maxTokens` says otherwise;
 // without pooling, the rows that pad shorter texts are zeros; and `precision: 'int8'` exists.
 
-import { MinnowError } from './errors.js';
-import { Minnow } from './index.js';
+import { Minnow, MinnowError } from './index.js';
 import { l2Normalize, quantizeVector } from './vector.js';
 
 /** @typedef {import('./embedder.js').TokenEmbedder} TokenEmbedder */
 /** @typedef {Float32Array | Int8Array | Uint8Array} TensorData */
-/** @typedef {number | Nested[]} Nested */
 
 /** Numbers and their shape, with the part of transformers.js's Tensor that outputs are read by. */
 export class Tensor {
@@ -39,14 +37,14 @@ export class Tensor {
    * @returns {any[]}
    */
   tolist() {
-    return /** @type {any[]} */ (nested(this.data, this.dims));
+    return nested(this.data, this.dims);
   }
 }
 
 /**
  * @param {TensorData} data
  * @param {number[]} dims
- * @returns {Nested}
+ * @returns {any[]}
  */
 function nested(data, [length, ...inner]) {
   if (inner.length === 0) return Array.from(data);

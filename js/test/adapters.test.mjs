@@ -3,25 +3,16 @@
 // engine and random.minnow.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 
 import { minnowEmbeddingModel } from '../src/ai-sdk.js';
 import { Minnow } from '../src/inline.js';
 import { MinnowEmbeddings } from '../src/langchain.js';
 import { pipeline } from '../src/transformers.js';
+import { missing as skip, peer } from './peers/index.mjs';
 
-const peers = new URL('peers/', import.meta.url);
-const skip = existsSync(new URL('node_modules/', peers)) ? false : 'no test/peers/node_modules: npm ci --ignore-scripts';
 const texts = ['PLEASE resize MY answer', 'ok', 'The plain wire stood by the label until they came to climb it.'];
-
-/** @param {string} name of a module as a file in test/peers would import it */
-function peer(name) {
-  const require = createRequire(new URL('package.json', peers));
-  return import(pathToFileURL(require.resolve(name)).href);
-}
 
 function load() {
   const bytes = readFileSync(new URL('../../tests/golden/random.minnow', import.meta.url));
@@ -166,8 +157,8 @@ test('AI SDK: embed and embedMany', { skip }, async () => {
   assert.equal(many.embeddings.length, 3);
   assert.equal(many.usage.tokens, counts[0] + counts[1] + counts[2]);
   assert.deepEqual(many.warnings, []);
-  const expected = minnow.similarity ? cosineSimilarity(many.embeddings[0], many.embeddings[1]) : 0;
-  assert.ok(expected > -1 && expected < 1);
+  const score = cosineSimilarity(many.embeddings[0], many.embeddings[1]);
+  assert.ok(Math.abs(score - (await minnow.similarity(texts[0], texts[1]))) < 1e-6);
   const aborted = AbortSignal.abort(new Error('left the page'));
   await assert.rejects(embed({ model, value: 'x', abortSignal: aborted, maxRetries: 0 }), /left the page|abort/i);
 });
