@@ -1,0 +1,115 @@
+// Minnow - SPDX-License-Identifier: Apache-2.0
+//
+// From navigation to the first vector: cold, over a slow line on a slow processor, beside transformers.js; and warm, with
+// the model in the page's cache. A page sets window.result when it has a vector; times count from navigation.
+
+import { median, openPage, rounded } from './chromium.mjs';
+
+export const LINE = { rate: 29.3e6 / 8, latencyMs: 100 }; // bytes a second, shared; before each answer
+const CPU_SLOWDOWN = 4; // by DevTools, which slows the main thread and leaves workers nearly alone
+
+const COLD = [
+  { name: 'minnow', page: 'cold-minnow.html' },
+  { name: 'transformers.js', page: 'cold-transformers.html' },
+];
+
+/** @returns {Promise<any>} the page's window.result */
+export async function resultOf(page) {
+  await page.waitForFunction(() => window.result !== undefined, undefined, { polling: 20 });
+  const result = await page.evaluate(() => window.result);
+  if (result.error) throw new Error(result.error);
+  return result;
+}
+
+/** What the page fetched: for each file when it was asked for, when it began and ended, and its bytes on the wire. */
+function waterfallOf(page) {
+  return page.evaluate(() =>
+    [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((e) => ({
+      file: new URL(e.name).pathname.slice(1), start_ms: Math.round(e.startTime), first_byte_ms: Math.round(e.responseStart),
+      end_ms: Math.round(e.responseEnd), wire_bytes: e.encodedBodySize, bytes: e.decodedBodySize,
+    })));
+}
+
+async function coldStart(browser, url, file) {
+  const { page, devtools, close } = await openPage(browser);
+  try {
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWDOWN });
+    await page.goto(url + file, { waitUntil: 'commit' });
+    const result = await resultOf(page);
+    return { ...result, waterfall: await waterfallOf(page) };
+  } finally {
+    await close();
+  }
+}
+
+/** Bytes on the wire by kind; what a file ends with is its kind. */
+function bytesOf(waterfall) {
+  const kinds = { script: /\.m?js$/, wasm: /\.wasm$/, model: /\.(minnow|onnx)$/, other: /./ };
+  const bytes = Object.fromEntries(Object.keys(kinds).map((kind) => [`${kind}_bytes`, 0]));
+  for (const { file, wire_bytes } of waterfall) {
+    const kind = Object.keys(kinds).find((k) => kinds[k].test(file)) ?? 'other';
+    bytes[`${kind}_bytes`] += wire_bytes;
+  }
+  return { ...bytes, total_bytes: waterfall.reduce((sum, each) => sum + each.wire_bytes, 0) };
+}
+
+/** The run in the middle by its time, whole: stages of different runs are not mixed. */
+function middle(runs) {
+  return [...runs].sort((a, b) => a.vector_ms - b.vector_ms)[runs.length >> 1];
+}
+
+/**
+ * @param {import('playwright-core').Browser} browser
+ * @param {string} url of the site behind the slow line
+ * @param {number} runs
+ */
+export async function measureColdStart(browser, url, runs) {
+  const results = COLD.map(() => []);
+  for (let run = 0; run < runs; run++) {
+    for (const [i, { name, page }] of COLD.entries()) {
+      results[i].push(await coldStart(browser, url, page));
+      process.stderr.write(`cold start ${run + 1}/${runs}: ${name} ${(results[i][run].vector_ms / 1000).toFixed(2)} s\n`);
+    }
+  }
+  return COLD.map(({ name }, i) => {
+    const { waterfall, script_ms, ready_ms, phases, picked } = middle(results[i]);
+    return {
+      measure: 'cold start', engine: name, runs, median_ms: rounded(median(results[i].map((r) => r.vector_ms)), 1),
+      least_ms: rounded(Math.min(...results[i].map((r) => r.vector_ms)), 1),
+      script_ms: rounded(script_ms, 1), ready_ms: rounded(ready_ms, 1), ...(phases ? { phases, picked } : {}),
+      ...bytesOf(waterfall), waterfall,
+    };
+  });
+}
+
+/**
+ * Reloads of a page whose model is in its cache, on the machine as it is.
+ * @param {import('playwright-core').Browser} browser
+ * @param {string} url of the site, not slowed
+ * @param {number} runs
+ */
+export async function measureWarmStart(browser, url, runs) {
+  const rows = [];
+  for (const [config, query] of [['main thread', '?cache'], ['in a worker', '?cache&worker']]) {
+    const { page, close } = await openPage(browser);
+    try {
+      await page.goto(`${url}cold-minnow.html${query}`);
+      const first = await resultOf(page);
+      const results = [];
+      for (let run = 0; run < runs; run++) {
+        await page.waitForTimeout(200); // what is kept is kept after the vector
+        await page.reload({ waitUntil: 'commit' });
+        results.push(await resultOf(page));
+      }
+      const { script_ms, ready_ms, vector_ms, phases, picked } = middle(results);
+      rows.push({
+        measure: 'warm start', engine: 'minnow', config, runs, median_ms: rounded(median(results.map((r) => r.vector_ms)), 1),
+        least_ms: rounded(Math.min(...results.map((r) => r.vector_ms)), 1), first_visit_ms: rounded(first.vector_ms, 1),
+        middle: { script_ms, ready_ms, vector_ms, phases }, picked,
+      });
+    } finally {
+      await close();
+    }
+  }
+  return rows;
+}
