@@ -16,30 +16,15 @@ const PAGES = [
 const EMBEDDINGS = 50; // calls while long tasks are watched for
 
 /**
- * Keeps in window.unmeasured every WASM memory of the page's main thread that is not shared: Chromium's measure counts plain
- * and shared buffers and leaves these out, so they are added.
+ * Bytes by performance.measureUserAgentSpecificMemory, after a collection. Chromium counts buffers and shared WASM memory there
+ * and leaves out WASM memory that is not shared: the page knows how much, and it is added.
  */
-function watchMemories() {
-  const instantiate = WebAssembly.instantiate;
-  window.unmeasured = [];
-  WebAssembly.instantiate = async (...args) => {
-    const result = await instantiate(...args);
-    for (const each of Object.values((result.instance ?? result).exports)) {
-      const shared = each instanceof WebAssembly.Memory && Object.prototype.toString.call(each.buffer) === '[object SharedArrayBuffer]';
-      if (each instanceof WebAssembly.Memory && !shared) window.unmeasured.push(each);
-    }
-    return result;
-  };
-}
-
-/** Bytes by performance.measureUserAgentSpecificMemory, after a collection, and of the WASM memories beside it. */
 async function memoryOf(page, devtools) {
   await devtools.send('HeapProfiler.collectGarbage');
   return page.evaluate(async () => {
     const { bytes, breakdown } = await performance.measureUserAgentSpecificMemory();
     const parts = breakdown.filter((part) => part.bytes > 0).map((part) => ({ bytes: part.bytes, types: part.types }));
-    const wasm = window.unmeasured.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
-    return { bytes, wasm, parts };
+    return { bytes, wasm: window.unmeasuredBytes ?? 0, parts };
   });
 }
 
@@ -75,7 +60,6 @@ export async function measureMemory(browser, url) {
   for (const { engine, config, page: file } of PAGES) {
     const { page, devtools, close } = await openPage(browser);
     try {
-      await page.addInitScript(watchMemories);
       await page.goto(url + file);
       if (engine !== 'empty page') await resultOf(page);
       const { bytes, wasm, parts } = await memoryOf(page, devtools);

@@ -16,8 +16,8 @@ const peer = (config, threads, file) =>
 
 const ENGINES = [
   minnow('INT8', 1, { inline: true }),
-  minnow('INT8, relaxed SIMD', 1, { inline: true, backend: 'relaxed' }),
-  minnow('INT8, plain SIMD', 1, { inline: true, backend: 'simd' }),
+  minnow('INT8, relaxed SIMD', 1, { inline: true, isa: 'relaxed' }),
+  minnow('INT8, plain SIMD', 1, { inline: true, isa: 'simd' }),
   minnow('INT8, in a worker', 1, { inline: false }),
   minnow('INT8, in a worker', 2, { inline: false }),
   peer('INT8', 1, 'model_quantized.onnx'),

@@ -32,9 +32,9 @@ async function idsOf(tokens) {
   return ids;
 }
 
-async function setUpMinnow({ inline, backend, threads }) {
+async function setUpMinnow({ inline, isa, threads }) {
   const minnow = await (inline ? InlineMinnow : Minnow).load({
-    model: MODEL, cache: false, threads, backend, wasmUrl: new URL('wasm/', document.baseURI).href, workerUrl: 'worker.js',
+    model: MODEL, cache: false, threads, isa, wasmUrl: 'wasm/', workerUrl: 'worker.js',
   });
   tokenizer ??= minnow;
   const texts = new Map();
