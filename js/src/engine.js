@@ -13,7 +13,7 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
 /** Scratch memory beyond this is given back after the call that needed it. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
 const PAGE_BYTES = 65536;
-/** Of the modules with threads, as linked: the shared memory's first and largest size. */
+/** Of shared memory: its first size, and its largest if no limit is given, which some browsers set aside at once. */
 const SHARED_PAGES = { initial: 32, maximum: 16384 };
 
 /**
@@ -22,7 +22,10 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
  * @property {() => number} minnow_wasm_abi
  * @property {() => number} minnow_wasm_error
  * @property {(bytes: number) => number} minnow_wasm_allocate
+ * @property {(address: number, bytes: number) => number} minnow_wasm_reallocate
  * @property {(address: number) => void} minnow_wasm_release
+ * @property {(bytes: number) => void} minnow_wasm_memory_limit
+ * @property {() => number} minnow_wasm_memory_used
  * @property {() => void} minnow_wasm_sha256_begin
  * @property {(address: number, bytes: number) => void} minnow_wasm_sha256_update
  * @property {(digest: number) => void} minnow_wasm_sha256_end
@@ -47,6 +50,7 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
  * @property {(chunk: Uint8Array, later?: boolean) => void} write copies behind the last and hashes; `later`: leaves that to digest
  * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
  * @property {() => void} reset forgets what was written
+ * @property {(offset: number, length: number) => Uint8Array} read a copy of what was written, while the engine is open
  */
 
 export class Engine {
@@ -54,11 +58,12 @@ export class Engine {
   /** @type {WebAssembly.Memory} */ #memory;
   /** @type {{address: number, capacity: number, written: number, hashed: number}} */
   #file = { address: 0, capacity: 0, written: 0, hashed: 0 };
+  /** True: the file belongs to the model. */
+  #opened = false;
   #scratch = { address: 0, capacity: 0 };
   #encoder = new TextEncoder();
   #decoder = new TextDecoder();
   #isa = 0;
-  #limit;
   #threads;
   #dead = false;
   /** @type {() => void} */ #endThreads = () => {};
@@ -72,10 +77,9 @@ export class Engine {
     this.#exports = exports;
     this.#memory = memory;
     this.#threads = threads;
-    this.#limit = memoryLimit ?? Infinity;
-    if (exports.minnow_wasm_abi() !== ABI) {
-      throw new MinnowError('unsupported', `the WASM module is of another version of Minnow (ABI ${exports.minnow_wasm_abi()})`);
-    }
+    const abi = exports.minnow_wasm_abi?.();
+    if (abi !== ABI) throw new MinnowError('unsupported', `the WASM module is of another version of Minnow (ABI ${abi})`);
+    exports.minnow_wasm_memory_limit(Math.min(memoryLimit ?? 0, 2 ** 32 - PAGE_BYTES));
     /** @type {{simd: 'relaxed'|'simd', reason: string}} */
     this.picked = { simd: 'simd', reason: '' };
     /** @type {Sink} */
@@ -83,10 +87,8 @@ export class Engine {
       reserve: (bytes) => this.#reserve(bytes),
       write: (chunk, later = false) => this.#write(chunk, later),
       digest: () => this.#digest(),
-      reset: () => {
-        this.#file.written = 0;
-        this.#file.hashed = 0;
-      },
+      reset: () => this.#reset(),
+      read: (offset, length) => this.#read(offset, length),
     };
   }
 
@@ -97,14 +99,15 @@ export class Engine {
    * @param {number} [options.threads] wanted; left out: by the number of processors
    * @param {string} [options.isa] of minnow_wasm_isa, or 'simd' or 'relaxed' for a module; left out: the fastest, timed
    * @param {number} [options.memoryLimit] bytes
+   * @param {AbortSignal} [options.signal]
    * @param {(() => import('./threads.js').Helper) | null} [options.spawn] starts a worker for a thread; null: one thread
    * @returns {Promise<Engine>}
    */
-  static async create({ wasm, threads, isa, memoryLimit, spawn = null }) {
+  static async create({ wasm, threads, isa, memoryLimit, signal, spawn = null }) {
     const picked = pickVariant(wasm, { threads, isa, inline: spawn === null });
     const source = /** @type {import('./variants.js').ModuleSource} */ (wasm[picked.variant]);
     const name = typeof source === 'string' ? source : `wasmUrl.${picked.variant}`;
-    const module = await compileModule(source);
+    const module = await compileModule(source, signal);
     const shared = picked.threads > 1;
     /** @type {WebAssembly.Memory | undefined} */
     let memory;
@@ -134,10 +137,9 @@ export class Engine {
    */
   open({ verified }) {
     const { address, written } = this.#file;
-    this.#file = { address: 0, capacity: 0, written: 0, hashed: 0 };
+    this.#opened = true;
     this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
     this.#configure({});
-    this.#checkLimit(0, 'the model');
     return this.info();
   }
 
@@ -255,11 +257,27 @@ export class Engine {
   #reserve(bytes) {
     const file = this.#file;
     if (bytes <= file.capacity) return;
-    const address = this.#allocate(bytes, 'the model');
-    if (file.written > 0) new Uint8Array(this.#memory.buffer).copyWithin(address, file.address, file.address + file.written);
-    this.#exports.minnow_wasm_release(file.address);
-    file.address = address;
+    file.address = this.#allocated(() => this.#exports.minnow_wasm_reallocate(file.address, bytes), bytes, 'the model');
     file.capacity = bytes;
+  }
+
+  #reset() {
+    // Bytes that a model was opened from went with that model.
+    if (this.#opened) this.#file = { address: 0, capacity: 0, written: 0, hashed: 0 };
+    this.#opened = false;
+    this.#file.written = 0;
+    this.#file.hashed = 0;
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} length
+   */
+  #read(offset, length) {
+    if (this.#dead) throw new MinnowError('closed', 'the engine is closed');
+    const { address, written } = this.#file;
+    if (offset + length > written) throw new MinnowError('argument', `the model has ${written} bytes`);
+    return new Uint8Array(this.#memory.buffer).slice(address + offset, address + offset + length);
   }
 
   /**
@@ -309,7 +327,8 @@ export class Engine {
       this.#scratch = { address: 0, capacity: 0 };
       // Half as much again, so that a few calls of growing size do not each leave a hole behind.
       const capacity = Math.max(total + (total >> 1), 1 << 14);
-      this.#scratch = { address: this.#allocate(capacity, 'a text'), capacity };
+      const address = this.#allocated(() => this.#exports.minnow_wasm_allocate(capacity), capacity, 'a text');
+      this.#scratch = { address, capacity };
     }
     return offsets.map((offset) => this.#scratch.address + offset);
   }
@@ -321,23 +340,14 @@ export class Engine {
   }
 
   /**
+   * @param {() => number} allocate
    * @param {number} bytes
    * @param {string} what
    */
-  #allocate(bytes, what) {
-    this.#checkLimit(bytes, what);
-    const address = bytes < 2 ** 32 - PAGE_BYTES ? this.#call(() => this.#exports.minnow_wasm_allocate(bytes)) : 0;
-    if (address === 0) throw new MinnowError('memory', `out of memory: ${bytes} bytes for ${what}`);
+  #allocated(allocate, bytes, what) {
+    const address = bytes < 2 ** 32 - PAGE_BYTES ? this.#call(allocate) : 0;
+    if (address === 0) throw new MinnowError('memory', `${what}: ${bytes} bytes: out of memory, or over memoryLimit`);
     return address >>> 0;
-  }
-
-  /**
-   * @param {number} bytes more
-   * @param {string} what
-   */
-  #checkLimit(bytes, what) {
-    if (this.memoryBytes + bytes <= this.#limit) return;
-    throw new MinnowError('memory', `${what} needs more than memoryLimit, ${this.#limit} bytes`);
   }
 
   /**

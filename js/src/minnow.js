@@ -51,6 +51,10 @@ export class BaseMinnow {
     this.#backend = backend;
     this.#defaults = defaults;
     const { info } = backend;
+    if (defaults.maxTokens !== undefined && defaults.maxTokens > info.maxPositions) {
+      backend.close();
+      throw new MinnowError('argument', `maxTokens: ${defaults.maxTokens}: ${info.name} takes at most ${info.maxPositions}`);
+    }
     /** Numbers of a vector. @readonly */
     this.dimensions = info.dimensions;
     /** Tokens of a text, [CLS] and [SEP] among them, beyond which it is cut. @readonly */

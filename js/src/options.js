@@ -7,17 +7,10 @@ import { absoluteUrl } from './platform.js';
 const NO_MODEL = `Minnow.load needs a model: Minnow.load({ model: '/models/model.minnow' }), or a model package: \
 import model from 'PACKAGE'; Minnow.load({ model })`;
 
-/**
- * A model package's default export.
- * @typedef {object} ModelPackage
- * @property {string | URL} url
- * @property {string} [integrity] 'sha256-' and base64
- * @property {number} [bytes]
- * @property {string} [name]
- */
-/** @typedef {string | URL | Response | ArrayBuffer | ArrayBufferView | Blob | ModelPackage} ModelInput */
+/** @typedef {import('./load/source.js').ModelPackage} ModelPackage */
+/** @typedef {import('./load/source.js').ModelSource} ModelInput */
 /** @typedef {{sent: 'response', body: ReadableStream<Uint8Array> | ArrayBuffer, status: number, headers: [string, string][], url: string}} SentResponse */
-/** @typedef {Exclude<ModelInput, URL | Response> | Response | SentResponse} ModelSource */
+/** @typedef {ModelInput | SentResponse} ModelSource a model on its way to a session */
 
 /**
  * @typedef {object} LoadOptions
@@ -26,7 +19,8 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
  * @property {string} [integrity] 'sha256-' and base64 of the file's SHA-256, as in the HTML attribute
  * @property {(event: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] rejects with its reason
- * @property {boolean | string} [cache] false: neither read nor written; a string: the cache's name, in Node its folder
+ * @property {import('./load/model.js').CacheOption} [cache] false: neither read nor written. Default true: kept in the
+ *   Cache API, in Node in a folder, and taken from there
  * @property {number} [threads] wanted, 1 to 64. Default: half of the processors and at most 4 where memory can be shared
  *   (a page that is cross-origin isolated; Node), else 1
  * @property {'wasm' | 'auto'} [backend] what runs the model: only WebAssembly does
@@ -256,9 +250,9 @@ export async function packModel(model) {
 }
 
 /**
- * In the worker: what packModel made.
+ * In the session: what packModel made.
  * @param {ModelSource} model
- * @returns {ModelSource}
+ * @returns {ModelInput}
  */
 export function unpackModel(model) {
   if (typeof model !== 'object' || !('sent' in model)) return model;

@@ -5,8 +5,9 @@
 import { Engine } from './engine.js';
 import { MinnowError } from './errors.js';
 import { openModel } from './load/model.js';
+import { unpackModel } from './options.js';
 import { nextTask } from './platform.js';
-import { vectorLength, writeVector } from './precision.js';
+import { vectorArray, vectorLength, writeVector } from './precision.js';
 
 /** A turn ends after this many texts, or when the next text would, at the speed so far, end after this many ms. */
 const TURN_TEXTS = 16;
@@ -17,18 +18,19 @@ const TURN_MS = 20;
  * @typedef {object} SessionSettings
  * @property {import('./options.js').ModelSource} model
  * @property {string} [integrity]
- * @property {unknown} [cache]
+ * @property {import('./load/model.js').CacheOption} [cache]
  * @property {import('./variants.js').ModuleSources} wasm
  * @property {number} [threads]
  * @property {string} [isa]
  * @property {number} [memoryLimit]
  */
 /** @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number, fromCache: boolean}} Progress */
+/** @typedef {(phase: 'compile'|'decode'|'ready', file: string, loaded?: number, fromCache?: boolean) => void} Stage */
 /** @typedef {{name: string, dimensions: number, maxTokens: number, maxPositions: number, picked: SessionPicked}} SessionInfo */
 /** @typedef {{simd: 'relaxed'|'simd', isa: string, threads: number, reason: string}} SessionPicked */
 
 /** @typedef {{maxTokens: number, pooling: string, normalize: boolean, precision: import('./precision.js').Precision, dimensions: number}} EmbedSettings */
-/** @typedef {Float32Array | Int8Array | Uint8Array} VectorData */
+/** @typedef {import('./precision.js').VectorData} VectorData */
 /** @typedef {{data: VectorData, dims: [number, number], tokenCounts: Uint32Array, truncated: Uint8Array}} Batch */
 /**
  * A call, as it is sent.
@@ -67,22 +69,21 @@ export class Session {
    * @returns {Promise<Session>}
    */
   static async load(settings, { onProgress, signal, spawn = null }) {
-    const { model, integrity, cache, wasm, threads, isa, memoryLimit } = settings;
-    const stage = (/** @type {'compile'|'decode'|'ready'} */ phase, /** @type {string} */ file, loaded = 1, fromCache = false) =>
-      onProgress?.({ phase, file, loaded, total: 1, fromCache });
+    const { wasm, threads, isa, memoryLimit } = settings;
+    /** @type {Stage} */
+    const stage = (phase, file, loaded = 1, fromCache = false) => onProgress?.({ phase, file, loaded, total: 1, fromCache });
     stage('compile', 'engine', 0);
-    const engine = await Engine.create({ wasm, threads, isa, memoryLimit, spawn });
+    const engine = await Engine.create({ wasm, threads, isa, memoryLimit, signal, spawn });
     try {
       signal?.throwIfAborted();
       stage('compile', 'engine');
-      const opened = await openModel(model, { integrity, onProgress, signal, cache }, engine.sink);
-      signal?.throwIfAborted();
-      stage('decode', opened.name, 0, opened.fromCache);
-      const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engine.open({ verified: opened.verified });
-      stage('decode', opened.name, 1, opened.fromCache);
+      const { opened, engineInfo } = await openInto(engine, settings, { onProgress, signal, stage });
+      const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engineInfo;
       const info = { name: opened.name, dimensions, maxTokens, maxPositions,
         picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
       stage('ready', opened.name, 1, opened.fromCache);
+      // Into the cache from WASM memory, behind the first calls' backs; it never rejects.
+      opened.keep();
       return new Session(engine, info);
     } catch (error) {
       engine.close();
@@ -158,12 +159,12 @@ export class Session {
    * @param {EmbedSettings} options
    * @returns {Job['step']}
    */
-  #embedSteps(texts, { precision, dimensions, ...options }) {
+  #embedSteps(texts, options) {
+    const { precision, dimensions } = options;
     const n = texts.length;
     const full = this.info.dimensions;
     const length = vectorLength(dimensions, precision);
-    /** @type {VectorData} */
-    const data = new ({ float32: Float32Array, int8: Int8Array, binary: Int8Array, ubinary: Uint8Array }[precision])(n * length);
+    const data = vectorArray(precision, n * length);
     const tokenCounts = new Uint32Array(n);
     const truncated = new Uint8Array(n);
     let at = 0;
@@ -175,7 +176,7 @@ export class Session {
         truncated.set(part.truncated, at);
         for (let i = at; i < end; i++) {
           const vector = part.data.subarray((i - at) * full, (i - at + 1) * full);
-          writeVector(vector, dimensions, precision, data, i * length);
+          writeVector(vector, options, data, i * length);
         }
       }
       at = end;
@@ -212,6 +213,32 @@ export class Session {
       if (this.#pace === 0) break;
     }
     return end;
+  }
+}
+
+/**
+ * The model's bytes into the engine, and opened there. What came from a cache and does not open is loaded once more.
+ * @param {Engine} engine
+ * @param {SessionSettings} settings
+ * @param {{onProgress?: (event: Progress) => void, signal?: AbortSignal, stage: Stage}} hooks
+ */
+async function openInto(engine, { model, integrity, cache }, { onProgress, signal, stage }) {
+  for (let attempt = 1; ; attempt++) {
+    const opened = await openModel(unpackModel(model), { integrity, signal, cache, onProgress: (event) => {
+      const { total } = event;
+      // The file's own head says how long it is: until that has come there is nothing to tell.
+      if (total !== null) onProgress?.({ ...event, total });
+    } }, engine.sink);
+    signal?.throwIfAborted();
+    stage('decode', opened.name, 0, opened.fromCache);
+    try {
+      const engineInfo = engine.open({ verified: opened.verified });
+      stage('decode', opened.name, 1, opened.fromCache);
+      return { opened, engineInfo };
+    } catch (error) {
+      if (!opened.fromCache || attempt > 1 || !(error instanceof MinnowError && error.code === 'format')) throw error;
+      await opened.forget();
+    }
   }
 }
 

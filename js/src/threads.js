@@ -8,12 +8,10 @@ import { moduleImports } from './variants.js';
 /**
  * @typedef {object} ThreadExports
  * @property {(thread: number) => number} minnow_wasm_thread_stack
- * @property {(thread: number) => number} [minnow_wasm_thread_tls]
- * @property {(thread: number) => void} minnow_wasm_thread_run
+ * @property {() => void} minnow_wasm_thread_run
  * @property {() => number} minnow_wasm_threads_ready
  * @property {() => void} minnow_wasm_threads_end
  * @property {WebAssembly.Global} __stack_pointer
- * @property {(address: number) => void} [__wasm_init_tls]
  */
 
 /**
@@ -32,7 +30,6 @@ import { moduleImports } from './variants.js';
  * @property {WebAssembly.Memory} memory
  * @property {number} thread 1, 2, ...
  * @property {number} stack address
- * @property {number} tls address, 0: none
  */
 
 /**
@@ -56,10 +53,9 @@ export async function startThreads({ exports, module, memory, count, spawn }) {
     for (let thread = 1; thread < count; thread++) {
       const stack = exports.minnow_wasm_thread_stack(thread);
       if (stack === 0) throw new MinnowError('memory', `out of memory: the stack of thread ${thread}`);
-      const tls = exports.minnow_wasm_thread_tls?.(thread) ?? 0;
       const helper = spawn();
       helpers.push(helper);
-      starts.push(started(helper, { type: 'thread', module, memory, thread, stack, tls }));
+      starts.push(started(helper, { type: 'thread', module, memory, thread, stack }));
     }
     await Promise.all(starts);
     // Each said so just before it entered the module.
@@ -92,18 +88,17 @@ function started(helper, start) {
  * @param {ThreadStart} start
  * @param {(message: {type: string, message?: string}) => void} post
  */
-export function runThread({ module, memory, thread, stack, tls }, post) {
+export function runThread({ module, memory, stack }, post) {
   let exports;
   try {
     // Not asynchronous: a helper has nothing else to do.
     const instance = new WebAssembly.Instance(module, moduleImports(module, memory));
     exports = /** @type {ThreadExports} */ (/** @type {unknown} */ (instance.exports));
     exports.__stack_pointer.value = stack;
-    if (tls !== 0) exports.__wasm_init_tls?.(tls);
   } catch (error) {
     post({ type: 'thread-failed', message: /** @type {Error} */ (error).message });
     return;
   }
   post({ type: 'thread-ready' });
-  exports.minnow_wasm_thread_run(thread);
+  exports.minnow_wasm_thread_run();
 }

@@ -1,7 +1,8 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // Which WASM module to run: what this machine can validate, whether memory can be shared, and where the modules lie.
 import { MinnowError } from './errors.js';
-import { absoluteUrl, canShareMemory, isNode, nodeModule, processors } from './platform.js';
+import { fetchWasm } from './load/wasm.js';
+import { absoluteUrl, canShareMemory, processors } from './platform.js';
 
 /** @typedef {'simd'|'relaxed'|'simd-threads'|'relaxed-threads'} Variant */
 /** @typedef {string | WebAssembly.Module | ArrayBuffer} ModuleSource an absolute URL, or what was there */
@@ -101,29 +102,16 @@ export function pickVariant(sources, { threads, isa, inline = false }) {
 /**
  * Fetches and compiles, as it comes where the server names its type right.
  * @param {ModuleSource} source
+ * @param {AbortSignal} [signal]
  * @returns {Promise<WebAssembly.Module>}
  */
-export async function compileModule(source) {
+export async function compileModule(source, signal) {
   if (source instanceof WebAssembly.Module) return source;
   if (typeof source !== 'string') return compiled(WebAssembly.compile(source), 'wasmUrl');
-  if (isNode() && source.startsWith('file:')) return compiled(WebAssembly.compile(await readLocal(source)), source);
-  let response;
-  try {
-    response = await fetch(source);
-  } catch (cause) {
-    throw new MinnowError('network', `${source}: ${/** @type {Error} */ (cause).message}`, { cause });
-  }
-  if (!response.ok) throw new MinnowError('network', `${source}: HTTP ${response.status}`);
-  const type = response.headers.get('content-type') ?? '';
-  if (/^application\/wasm\s*($|;)/i.test(type) && typeof WebAssembly.compileStreaming === 'function') {
-    return compiled(WebAssembly.compileStreaming(response), source);
-  }
-  // A server that knows no .wasm files: compiled whole. Pages for "not found" that are sent with 200 are told apart here.
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (HEAD.some((byte, i) => bytes[i] !== byte)) {
-    throw new MinnowError('network', `${source} is no WebAssembly module: the server answered with ${type || 'something else'}`);
-  }
-  return compiled(WebAssembly.compile(bytes), source);
+  const content = await fetchWasm(source, signal);
+  // Not instanceof: an answer may come from another realm.
+  if ('headers' in content) return compiled(WebAssembly.compileStreaming(content), source);
+  return compiled(WebAssembly.compile(content), source);
 }
 
 /**
@@ -139,21 +127,11 @@ export function moduleImports(module, memory) {
   /** @type {WebAssembly.Imports} */
   const imports = { env };
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (from === 'wasi_snapshot_preview1') (imports[from] ??= {})[name] = () => 52;
-    else if (from !== 'env' || env[name] === undefined) {
+    if (from !== 'env' || env[name] === undefined) {
       throw new MinnowError('unsupported', `the WASM module asks for ${kind} ${from}.${name}`);
     }
   }
   return imports;
-}
-
-/** @param {string} url */
-async function readLocal(url) {
-  try {
-    return await nodeModule('node:fs').promises.readFile(new URL(url));
-  } catch (cause) {
-    throw new MinnowError('network', /** @type {Error} */ (cause).message, { cause });
-  }
 }
 
 /**

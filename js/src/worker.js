@@ -14,7 +14,6 @@
 //
 // Nothing is sent to close it: the worker is terminated. Arrays in results are transferred, not copied.
 import { packError } from './errors.js';
-import { unpackModel } from './options.js';
 import { isNode } from './platform.js';
 import { Session } from './session.js';
 import { openHelper, ownPort } from './spawn.js';
@@ -45,7 +44,7 @@ async function load({ settings, url }) {
   try {
     // Its own address, not one made with import.meta.url: bundlers would look for a worker within the worker.
     const own = isNode() ? url : globalThis.location.href;
-    session = await Session.load({ ...settings, model: unpackModel(settings.model) }, {
+    session = await Session.load(settings, {
       onProgress: (event) => port.post({ type: 'progress', event }),
       spawn: () => openHelper(own),
     });
