@@ -8,9 +8,7 @@
 
 #define TIER(name) name##_wasm_relaxed_pairs
 #define TIER_NAME "wasm-relaxed-pairs"
-#ifndef TILE_ROWS
 #define TILE_ROWS 5
-#endif
 #define TILE_PANELS 1
 #define TILE_VECTORS 2 /* 10 accumulators, 2 vectors of weights, 1 of codes, 1 of ones and the products in 15 registers */
 #define TILE_HEADER "run/kernels/tile_wasm.h"

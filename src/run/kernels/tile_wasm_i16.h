@@ -9,6 +9,7 @@
  *   acc   [ c0 (j, j+1)     c0 (j+2, j+3)     c1 (j, j+1)     c1 (j+2, j+3)   ]   i32x4
  *
  * Rows are widened beforehand, WIDE_INPUTS inputs at a time, for all columns of a tile. */
+#define NO_UNROLL _Pragma("clang loop unroll(disable)") /* it would take the constants out of the addresses */
 #define WIDE_INPUTS ((size_t)512)
 #define TILE_PAIRS 2 /* vectors of 2 columns at a time */
 
@@ -42,7 +43,7 @@ ALWAYS_INLINE void dot_part(const int16_t *wide, const uint8_t *panel, size_t n,
     UNROLL for (r = 0; r < rows; r++) {
         UNROLL for (v = 0; v < TILE_PAIRS; v++) acc[r][v] = wasm_i32x4_splat(0);
     }
-    for (; wide < end; wide += 4, panel += 4 * INT8_PANEL) {
+    NO_UNROLL for (; wide < end; wide += 4, panel += 4 * INT8_PANEL) {
         UNROLL for (v = 0; v < TILE_PAIRS; v++) b[v] = wide_columns(panel + 8 * v, side);
         UNROLL for (r = 0; r < rows; r++) {
             const v128_t a = wasm_v128_load64_splat(wide + r * WIDE_INPUTS);
