@@ -26,17 +26,19 @@ function textOf(n) {
 const engines = new Map();
 let tokenizer = null;
 
+/** @param {object} options of Minnow.load, beside where its files lie */
+const load = (Class, options) => Class.load({ model: MODEL, cache: false, wasmUrl: 'wasm/', workerUrl: 'worker.js', ...options });
+
 async function idsOf(tokens) {
-  const { ids } = await tokenizer.tokenize(textOf(tokens));
+  tokenizer ??= await load(InlineMinnow, {});
+  const { ids } = await tokenizer.tokenize(textOf(tokens), { maxTokens: 512 });
   if (ids.length !== tokens) throw new Error(`the text for ${tokens} tokens has ${ids.length}`);
   return ids;
 }
 
 async function setUpMinnow({ inline, isa, threads }) {
-  const minnow = await (inline ? InlineMinnow : Minnow).load({
-    model: MODEL, cache: false, threads, isa, wasmUrl: 'wasm/', workerUrl: 'worker.js',
-  });
-  tokenizer ??= minnow;
+  const minnow = await load(inline ? InlineMinnow : Minnow, { threads, isa });
+  if (minnow.picked.threads !== threads) throw new Error(`${minnow.picked.threads} threads: ${minnow.picked.reason}`);
   const texts = new Map();
   return {
     info: minnow.picked,
@@ -94,7 +96,7 @@ function cosine(a, b) {
 }
 
 window.bench = {
-  /** Makes an engine; gives what it says of itself. A minnow must come first: it makes the ids. */
+  /** Makes an engine; gives what it says of itself. */
   async setUp(name, kind, options) {
     engines.set(name, await (kind === 'minnow' ? setUpMinnow(options) : setUpOnnxruntime(options)));
     return engines.get(name).info;
