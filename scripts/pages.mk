@@ -5,13 +5,11 @@
 #   make web               serves web/ on loopback
 # Needs Node, and Chromium: CHROMIUM=PROGRAM.
 CHROMIUM ?= /usr/bin/chromium
-NODE_FOLDER = $(shell sh scripts/get-node.sh $(DEPS))
-NODE = $(NODE_FOLDER)/node
 PEERS_NPM := bench/browser/node_modules/.package-lock.json
 PEERS_INT8 := $(BUILD)/bench/model_quantized.onnx
 BROWSER_SITE := $(BUILD)/bench/browser
 $(PEERS_NPM): bench/browser/package.json bench/browser/package-lock.json
-	cd bench/browser && PATH="$(NODE_FOLDER):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
+	cd bench/browser && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 $(PEERS_INT8): $(BENCH_ONNX) bench/browser/quantize_peer.py $(BENCH_PEERS)
 	@mkdir -p $(@D)
