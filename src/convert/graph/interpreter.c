@@ -284,6 +284,16 @@ static void fold_constants(struct interpreter *in, size_t constant_bytes) {
     in->memory_limit = limit;
 }
 
+/* For packing in place: what reads each value, in whatever run. */
+static void count_readers(struct interpreter *in) {
+    const graph *g = in->g;
+    memset(in->uses, 0, g->n_values * sizeof *in->uses);
+    for (size_t i = 0; i < g->n_outputs; i++) in->uses[g->outputs[i]]++;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (size_t k = 0; k < g->nodes[i].n_inputs; k++)
+            if (g->nodes[i].inputs[k] >= 0) in->uses[g->nodes[i].inputs[k]]++;
+}
+
 minnow_status interpreter_create(interpreter **out, const graph *g, const interpreter_options *options,
                                  minnow_error *error) {
     static const interpreter_options defaults;
@@ -300,6 +310,7 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
         in->memory_limit = DEFAULT_MEMORY_LIMIT > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)DEFAULT_MEMORY_LIMIT;
     in->work_limit = options->work_limit ? options->work_limit : DEFAULT_WORK_LIMIT;
     in->no_fusion = options->no_fusion;
+    in->packs_in_place = options->packs_in_place;
     in->twin = options->twin;
     arena_init(&in->memory, 0);
     buffers_init(in);
@@ -311,6 +322,7 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
         fold_constants(in, constant_bytes);
         in->no_fusion = 0;
     }
+    count_readers(in);
     TRY_GOTO(fusion_plan_steps(in, error));
     in->observe = options->observe;
     in->observe_context = options->observe_context;
@@ -324,7 +336,7 @@ fail:
 void interpreter_close(interpreter **in) {
     if (!in || !*in) return;
     for (size_t i = 0; i < (*in)->n_steps; i++)
-        if (!(*in)->steps[i].packed_is_twins) memory_aligned_free((*in)->steps[i].packed);
+        if (!(*in)->steps[i].packed_is_borrowed) memory_aligned_free((*in)->steps[i].packed);
     buffers_close(*in);
     arena_free(&(*in)->memory);
     free(*in);

@@ -60,7 +60,7 @@ typedef struct step {
     const fusion *fused;
     float *packed;           /* a constant float32 [k, n] right-hand side, packed */
     int32_t packed_value;    /* whose */
-    int packed_is_twins;     /* not ours to free */
+    int packed_is_borrowed;  /* a twin's, or where the constant lies: not ours to free */
 } step;
 
 struct interpreter {
@@ -72,13 +72,14 @@ struct interpreter {
     minnow_status (*observe)(void *context, const graph *g, size_t node, const tensor *outputs, size_t n_outputs,
                              minnow_error *error);
     void *observe_context;
-    int no_fusion;
+    int no_fusion, packs_in_place;
     const interpreter *twin;
 
     arena memory; /* everything below but buffers and packed weights */
     const op_entry **entries; /* per node */
     value_state *values;
-    uint32_t *uses;           /* per value: how often nodes that run read it, + 1 for a wanted output */
+    /* per value: how often nodes that run read it, + 1 for a wanted output; while steps are planned, of all nodes and outputs */
+    uint32_t *uses;
     uint8_t *needed;          /* per node */
     uint8_t *wanted;          /* per output, of the last run; n_outputs of them */
     int have_needed;

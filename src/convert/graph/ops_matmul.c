@@ -191,8 +191,22 @@ static int twin_packed(const struct interpreter *in, step *s, int32_t value) {
         return 0;
     s->packed = twin->steps[index].packed;
     s->packed_value = value;
-    s->packed_is_twins = 1;
+    s->packed_is_borrowed = 1;
     return 1;
+}
+
+/* Packs a constant where it lies, by way of memory that is given back: what it needs is its own size. */
+static minnow_status pack_in_place(struct interpreter *in, step *s, const tensor *t, int swaps, size_t bytes,
+                                   minnow_error *error) {
+    const size_t k = (size_t)t->dims[swaps], n = (size_t)t->dims[!swaps], row = (size_t)t->dims[1];
+    float *packed = memory_aligned_alloc(bytes);
+    if (!packed) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for packed weights");
+    in->math->pack(t->data, swaps ? 1 : row, swaps ? row : 1, k, n, packed);
+    memcpy(t->data, packed, bytes);
+    memory_aligned_free(packed);
+    s->packed = t->data;
+    s->packed_is_borrowed = 1;
+    return MINNOW_OK;
 }
 
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error) {
@@ -213,10 +227,12 @@ minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *erro
         bytes > in->memory_limit - in->held_bytes)
         return MINNOW_OK; /* not worth its memory: packed in each run */
     if (twin_packed(in, s, value)) return MINNOW_OK;
+    s->packed_value = value;
+    if (in->packs_in_place && v->buffer < 0 && in->uses[value] == 1 && bytes == tensor_bytes(&v->t))
+        return pack_in_place(in, s, &v->t, swaps, bytes, error);
     s->packed = memory_aligned_alloc(bytes);
     if (!s->packed) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for packed weights");
     in->held_bytes += bytes;
     in->math->pack(v->t.data, swaps ? 1 : row, swaps ? row : 1, k, n, s->packed);
-    s->packed_value = value;
     return MINNOW_OK;
 }

@@ -14,6 +14,8 @@ const math_kernels *math_for_tier(int tier) {
     case CPU_TIER_AVX512: return &math_kernels_avx512;
 #elif defined(__aarch64__)
     case CPU_TIER_NEON: return &math_kernels_neon;
+#elif defined(__wasm_simd128__)
+    case CPU_TIER_WASM_SIMD128: return &math_kernels_wasm_simd128;
 #endif
     default: return NULL;
     }

@@ -15,6 +15,16 @@
 
 ALWAYS_INLINE vf abs_of(vf x) { return vf_from_bits(vi_and(vf_bits(x), vi_set1(0x7fffffff))); }
 
+/* x - steps ln 2, ln 2 in two parts, for whole numbers |steps| < 2^14. Fused: the large part as float has it. Rounding
+ * twice: its first 10 bits, so that the product is exact. */
+ALWAYS_INLINE vf minus_ln2(vf x, vf steps) {
+#if defined(VF_FMA_ROUNDS_TWICE)
+    return vf_fma(steps, vf_set1(2.12194440e-4f), vf_fma(steps, vf_set1(-0.693359375f), x));
+#else
+    return vf_fma(steps, vf_set1(1.90465421e-9f), vf_fma(steps, vf_set1(-0.693147182464599609375f), x));
+#endif
+}
+
 /* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2, exp(r) = 1 + r + r^2 p(r). Adding 1.5 * 2^23 rounds to an
  * integer and leaves it in the low bits. 2^n is multiplied in two halves, so that n = 128 overflows and n < -126 rounds
  * as it should. */
@@ -22,7 +32,7 @@ ALWAYS_INLINE vf exp_of(vf x) {
     const vf magic = vf_set1(12582912.0f);
     const vf clamped = vf_max(vf_set1(-104.5f), vf_min(vf_set1(89.0f), x));
     const vf shifted = vf_fma(clamped, vf_set1(1.44269502f), magic), steps = shifted - magic;
-    const vf r = vf_fma(steps, vf_set1(1.90465421e-9f), vf_fma(steps, vf_set1(-0.693147182464599609375f), clamped));
+    const vf r = minus_ln2(clamped, steps);
     const vi n = vi_sub(vf_bits(shifted), vi_set1(0x4b400000));
     const vi n_half = vi_sar(n, 1), n_rest = vi_sub(n, n_half), bias = vi_set1(127);
     vf p = vf_set1(1.381459879e-03f);

@@ -11,6 +11,8 @@ extern const math_kernels math_kernels_avx2;
 extern const math_kernels math_kernels_avx512;
 #elif defined(__aarch64__)
 extern const math_kernels math_kernels_neon;
+#elif defined(__wasm_simd128__)
+extern const math_kernels math_kernels_wasm_simd128;
 #endif
 
 #endif

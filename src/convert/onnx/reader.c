@@ -153,8 +153,9 @@ static minnow_status read_model(reader *r, wire w, minnow_error *error) {
     return graph_sort(r->g, error);
 }
 
-minnow_status onnx_read(graph **out, const uint8_t *data, size_t bytes, const char *folder, minnow_error *error) {
-    reader r = {.g = graph_create(), .folder = folder};
+static minnow_status read_bytes(graph **out, const uint8_t *data, size_t bytes, const char *folder, int owns_input,
+                                minnow_error *error) {
+    reader r = {.g = graph_create(), .folder = folder, .owns_input = owns_input};
     minnow_status status;
     *out = NULL;
     if (r.g == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
@@ -169,6 +170,14 @@ minnow_status onnx_read(graph **out, const uint8_t *data, size_t bytes, const ch
     if (status != MINNOW_OK) graph_close(&r.g);
     *out = r.g;
     return status;
+}
+
+minnow_status onnx_read(graph **out, const uint8_t *data, size_t bytes, const char *folder, minnow_error *error) {
+    return read_bytes(out, data, bytes, folder, 0, error);
+}
+
+minnow_status onnx_read_owned(graph **out, uint8_t *data, size_t bytes, minnow_error *error) {
+    return read_bytes(out, data, bytes, NULL, 1, error);
 }
 
 minnow_status onnx_open(graph **out, const char *path, int external_data, minnow_error *error) {

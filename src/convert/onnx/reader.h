@@ -35,6 +35,8 @@ typedef struct reader {
     graph *g;
     const char *folder;      /* where external data may lie; NULL: nowhere */
     size_t n_declared;       /* values [0, n_declared) are the inputs that the file declares, initializers among them */
+    int owns_input;          /* the input may be written (onnx_read_owned) */
+    int may_move;            /* the tensor that is being read is read once, so its elements may move in the input */
     size_t node;             /* number of the node being read, as the file counts */
     char **external_names;   /* of the graph's maps, [g->n_maps]; malloc'd */
     reader_function *functions; /* sorted; malloc'd */

@@ -114,12 +114,16 @@ static minnow_status read_input(reader *r, wire w, reader_text name, minnow_erro
 
 static minnow_status read_initializer(reader *r, wire w, reader_text name, minnow_error *error) {
     tensor *t = arena_alloc(&r->g->memory, sizeof *t);
+    minnow_status status;
     int32_t value;
     if (t == NULL) return reader_out_of_memory(r, error);
     if (name.bytes == 0) return error_set(error, MINNOW_ERROR_FORMAT, "has no name");
     TRY(reader_value(r, name, &value, error));
     if (r->g->values[value].constant != NULL) return error_set(error, MINNOW_ERROR_FORMAT, "is there twice");
-    TRY(reader_tensor(r, w, t, error));
+    r->may_move = r->owns_input; /* no later pass looks into this message */
+    status = reader_tensor(r, w, t, error);
+    r->may_move = 0;
+    TRY(status);
     graph_value_set_constant(r->g, value, t);
     return MINNOW_OK;
 }

@@ -149,6 +149,13 @@ static minnow_status read_typed(reader *r, wire w, const parts *p, tensor *t, mi
     }
 }
 
+/* How far raw_data has to move down to be aligned; 0 if it may not or cannot. The field's own tag and length, 3 bytes of
+ * 128 or more, make room. */
+static size_t room_to_align(const reader *r, const uint8_t *bytes, size_t n_bytes, size_t element_bytes) {
+    const size_t past = (uintptr_t)bytes % element_bytes;
+    return r->may_move && past <= 3 && n_bytes >= 128 ? past : 0;
+}
+
 /* Elements that lie in the file as they will lie in memory. */
 static minnow_status use_bytes(reader *r, const uint8_t *bytes, size_t n_bytes, tensor *t, minnow_error *error) {
     size_t i;
@@ -157,6 +164,12 @@ static minnow_status use_bytes(reader *r, const uint8_t *bytes, size_t n_bytes, 
             return error_set(error, MINNOW_ERROR_FORMAT, "element %zu: %d is not in the range of bool", i, bytes[i]);
     if (n_bytes > 0 && (uintptr_t)bytes % dtype_bytes(t->type) == 0) {
         t->data = (void *)(uintptr_t)bytes; /* never written through: graph.h's tensors are const */
+        return MINNOW_OK;
+    }
+    const size_t down = room_to_align(r, bytes, n_bytes, dtype_bytes(t->type));
+    if (down > 0) {
+        t->data = (uint8_t *)(uintptr_t)bytes - down;
+        memmove(t->data, bytes, n_bytes);
         return MINNOW_OK;
     }
     t->data = arena_alloc(&r->g->memory, n_bytes);
