@@ -13,6 +13,6 @@ $(WASM_BUILD)/full/%.o: %.c Makefile scripts/wasm.mk scripts/wasm_full.mk
 $(WASM_FULL): $(WASM_FULL_SRC:%.c=$(WASM_BUILD)/full/%.o)
 	$(call say,LD  $@)$(WASM_LD) $(WASM_LDFLAGS) $^ $(WASM_LIBS) -o $@
 .PHONY: wasm-full
-wasm: wasm-full
+wasm: $(WASM_FULL)
 wasm-full: $(WASM_FULL) ## minnow-full.wasm, which runs ONNX files too
 	@size=$$(brotli -c $< | wc -c); echo "  minnow-full.wasm: $$(wc -c < $<) bytes, $$size after brotli"; test "$$size" -le $(WASM_FULL_MAX_BYTES)
