@@ -11,7 +11,7 @@ NODE ?= node
 WASM_BUILD := $(BUILD)/wasm
 
 WASM_SRC := $(filter-out %/thread_none.c,$(MINIMAL_SRC)) src/base/os_wasm.c src/base/sha256.c src/run/kernels/choose.c \
-    $(addprefix wasm/,memory.c minnow_wasm.c print.c)
+    $(addprefix wasm/,heap.c minnow_wasm.c print.c)
 WASM_KERNELS_SIMD := src/run/kernels/kernels_wasm_simd128.c
 WASM_KERNELS_RELAXED := $(WASM_KERNELS_SIMD) $(addprefix src/run/kernels/,kernels_wasm_relaxed.c kernels_wasm_relaxed_pairs.c)
 # Kernels, and what runs over every byte of a file, are worth their size.

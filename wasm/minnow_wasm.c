@@ -10,7 +10,7 @@
 #include "base/sha256.h"
 #include "base/thread.h"
 #include "instance.h"
-#include "memory.h"
+#include "heap.h"
 #if defined(__wasm_atomics__)
 #include "base/thread_wasm.h"
 #endif
@@ -32,8 +32,8 @@ const char *WASM_EXPORT(minnow_wasm_error)(void) { return error.message; }
 void *WASM_EXPORT(minnow_wasm_allocate)(size_t bytes) { return or_error(memory_aligned_alloc(bytes), bytes); }
 void *WASM_EXPORT(minnow_wasm_reallocate)(void *memory, size_t bytes) { return or_error(realloc(memory, bytes), bytes); }
 void WASM_EXPORT(minnow_wasm_release)(void *memory) { memory_aligned_free(memory); }
-void WASM_EXPORT(minnow_wasm_memory_limit)(size_t bytes) { wasm_memory_limit(bytes); }
-size_t WASM_EXPORT(minnow_wasm_memory_used)(void) { return wasm_memory_used(); }
+void WASM_EXPORT(minnow_wasm_memory_limit)(size_t bytes) { heap_limit(bytes); }
+size_t WASM_EXPORT(minnow_wasm_memory_used)(void) { return heap_used(); }
 void WASM_EXPORT(minnow_wasm_sha256_begin)(void) { sha256_begin(&sha); }
 void WASM_EXPORT(minnow_wasm_sha256_update)(const void *data, size_t bytes) { sha256_update(&sha, data, bytes); }
 void WASM_EXPORT(minnow_wasm_sha256_end)(uint8_t *digest) { sha256_end(&sha, digest); }

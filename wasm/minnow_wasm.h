@@ -9,8 +9,8 @@
  * One instance has one model and one context. The caller reserves memory for the file (minnow_wasm_allocate), streams
  * the bytes into it, hashing as they come, and opens it where it lies: weights are in memory once.
  *
- * Imports, module "env": `now` () -> f64, milliseconds of a clock that only goes forward, for timing kernels; and in
- * modules with threads `memory`, shared. Modules without threads export their `memory`. No WASI.
+ * Imports, module "env": `now` () -> f64, milliseconds of a clock that only goes forward, where there are kernels to
+ * choose from by timing (relaxed); and in modules with threads `memory`, shared. Modules without threads export their `memory`. No WASI.
  *
  * A function that can fail returns a minnow_status; minnow_wasm_error then gives its one line. Every address that was
  * given stays valid: memory grows and never moves. Views of it that JavaScript has made do not: take them anew after

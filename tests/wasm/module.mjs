@@ -30,23 +30,24 @@ export class Module {
    */
   static async create(name, { helpers = 0, maximum = 1 << 28 } = {}) {
     const self = new Module();
-    const module = await WebAssembly.compile(moduleBytes(name));
+    self.module = await WebAssembly.compile(moduleBytes(name));
     const imports = { env: { now: () => performance.now() } };
     if (name.endsWith('threads')) {
       imports.env.memory = new WebAssembly.Memory({ initial: 16, maximum: Math.floor(maximum / PAGE), shared: true });
     }
-    self.exports = (await WebAssembly.instantiate(module, imports)).exports;
+    self.exports = (await WebAssembly.instantiate(self.module, imports)).exports;
     self.memory = imports.env.memory ?? self.exports.memory;
     self.helpers = [];
-    for (let thread = 1; thread <= helpers; thread++) await self.addHelper(module, thread);
+    if (!name.endsWith('threads')) return self;
+    for (let thread = 1; thread <= helpers; thread++) await self.addHelper(thread);
     return self;
   }
 
-  /** Starts a worker and waits until it has come. */
-  async addHelper(module, thread) {
+  /** Starts the worker of helper `thread` (1, 2, ...) and waits until it has come. */
+  async addHelper(thread) {
     const stack = this.exports.minnow_wasm_thread_stack(thread);
     if (stack === 0) throw new Error(this.error());
-    const worker = new Worker(new URL('helper.mjs', import.meta.url), { workerData: { module, memory: this.memory, stack } });
+    const worker = new Worker(new URL('helper.mjs', import.meta.url), { workerData: { module: this.module, memory: this.memory, stack } });
     const ended = new Promise((resolve, reject) => {
       worker.once('exit', resolve);
       worker.once('error', reject);

@@ -9,7 +9,7 @@
  *
  * Free blocks are in a list and never touch each other. The first that is large enough is cut; if there is none, memory
  * grows by the pages that are missing and no more. Nothing can be given back to the host: what is freed is used again. */
-#include "memory.h"
+#include "heap.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,8 +28,8 @@ _Static_assert(sizeof(block) <= UNIT, "a header fits");
 
 extern uint8_t __heap_base; /* the linker's */
 
-static block *last;      /* NULL: nothing has been allocated yet */
-static uint8_t *end;     /* of the last block */
+static block *first, *last; /* NULL: nothing has been allocated yet */
+static uint8_t *end;        /* of the last block */
 static block *free_list;
 static size_t limit = SIZE_MAX;
 
@@ -101,7 +101,7 @@ static void cut(block *b, size_t bytes) {
 static void begin(void) {
     const uintptr_t start = ((uintptr_t)&__heap_base + UNIT - 1) & ~(uintptr_t)(UNIT - 1);
     end = (uint8_t *)(__builtin_wasm_memory_size(0) * PAGE);
-    last = (block *)start;
+    first = last = (block *)start;
     last->before = NULL;
     last->bytes = (size_t)((uintptr_t)end - start);
     list(last);
@@ -201,13 +201,13 @@ void *realloc(void *memory, size_t bytes) {
 
 /* --- For the host ------------------------------------------------------------------------------------------------- */
 
-void wasm_memory_limit(size_t bytes) { limit = bytes != 0 ? bytes : SIZE_MAX; }
+void heap_limit(size_t bytes) { limit = bytes != 0 ? bytes : SIZE_MAX; }
 
-size_t wasm_memory_used(void) {
+size_t heap_used(void) {
     size_t used;
     const block *b;
     if (last == NULL) return 0;
-    used = (size_t)(end - &__heap_base);
+    used = (size_t)(end - (uint8_t *)first);
     for (b = free_list; b != NULL; b = b->next) used -= b->bytes;
     return used;
 }
