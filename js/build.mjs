@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // src/ -> dist/: each entry one file that needs no other, so that any page, bundler or worker can load it as it is.
-import { existsSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -22,3 +22,5 @@ await build({
   packages: 'external',
   logLevel: 'warning',
 });
+// npm packs what lies in this folder.
+copyFileSync(folder('../LICENSE'), folder('LICENSE'));
