@@ -190,3 +190,13 @@ export function withCaches(t) {
   t.after(() => { delete /** @type {any} */ (globalThis).caches; });
   return caches;
 }
+
+/**
+ * Makes it a page of some origin for a test.
+ * @param {import('node:test').TestContext} t
+ * @param {string} origin
+ */
+export function withLocation(t, origin) {
+  Object.defineProperty(globalThis, 'location', { value: { origin, href: `${origin}/` }, configurable: true });
+  t.after(() => { delete /** @type {any} */ (globalThis).location; });
+}

@@ -74,6 +74,7 @@ class Download {
   async run() {
     let attempts = 0;
     let furthest = 0;
+    this.intake.begin(); // what came before, from elsewhere, is nothing to go on from
     for (;;) {
       this.signal?.throwIfAborted();
       const outcome = await this.#attempt();
