@@ -13,7 +13,7 @@ import { FakeSink, fileAnswer, integrityOf, modelOf, serve, sha256, withCaches }
 const FILE = modelOf(300_000);
 const OTHER = modelOf(300_000, 2);
 const integrity = integrityOf(FILE);
-const patience = { stallMs: 150, retryMs: [2], retryAfterMs: 20 };
+const patience = { retryMs: [2] };
 
 /** The two kinds of cache, and what tests do to them behind their back. */
 const KINDS = {

@@ -15,8 +15,9 @@ import { FakeSink, fileAnswer, integrityOf, modelOf, serve, sha256, withLocation
 
 const FILE = modelOf(300_000);
 const OTHER = modelOf(300_000, 2);
-/** Little patience: the same steps as a page's, in a moment. */
-const patience = { stallMs: 150, retryMs: [2, 2, 2], retryAfterMs: 20 };
+/** The same steps as a page's, in a moment. Only the tests of what hangs wait for it no longer than STALL_MS. */
+const patience = { retryMs: [2, 2, 2], retryAfterMs: 20 };
+const STALL_MS = 300;
 const plain = { cache: false, patience };
 const model = { integrity: integrityOf(FILE), bytes: FILE.length, name: 'model' };
 
@@ -325,23 +326,24 @@ test('other formats: any length, known or not', async (t) => {
 });
 
 test('a stalled connection counts as broken: before the answer, and within it', async (t) => {
+  const impatient = { patience: { ...patience, stallMs: STALL_MS } };
   const { url } = await serve(t, hang, fileAnswer(FILE, { hangAfter: 100_000, etag: '"1"' }), fileAnswer(FILE, { etag: '"1"' }));
-  await loadFile(url);
+  await loadFile(url, impatient);
   const silent = await serve(t, hang);
-  await failure(silent.url, 'network', /: nothing came for 0\.15 s \(4 attempts\)$/);
+  await failure(silent.url, 'network', /: nothing came for 0\.3 s \(4 attempts\)$/, impatient);
 });
 
 test('slow is not stalled', async (t) => {
   const { url, requests } = await serve(t, async (_, response) => {
     response.writeHead(200);
-    for (let at = 0; at < FILE.length; at += 50_000) {
-      response.write(FILE.subarray(at, at + 50_000));
-      await new Promise((resolve) => setTimeout(resolve, 60));
+    for (let at = 0; at < FILE.length; at += 25_000) {
+      response.write(FILE.subarray(at, at + 25_000));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     response.end();
   });
   const { events, onProgress } = listening();
-  await loadFile(url, { onProgress });
+  await loadFile(url, { onProgress, patience: { ...patience, stallMs: 1000 } });
   assert.equal(requests.length, 1);
   assert.ok(events.length >= 2);
 });
