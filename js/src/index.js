@@ -8,6 +8,7 @@
 //
 // The model is loaded and run in a worker; texts stay on the machine. Nothing happens when this file is imported.
 import { Client, NoWorker } from './client.js';
+import { persistIfAsked } from './load/persist.js';
 import { BaseMinnow, loadInline, prepare } from './minnow.js';
 import { absoluteUrl } from './platform.js';
 
@@ -40,6 +41,7 @@ async function connect(wanted) {
     ? new URL('./worker.js', import.meta.url).href : absoluteUrl(options.workerUrl);
   try {
     const client = await Client.load(settings, { onProgress: options.onProgress, signal: options.signal, workerUrl });
+    persistIfAsked(settings.cache);
     return {
       info: /** @type {import('./session.js').SessionInfo} */ (client.info),
       run: (call) => client.run(call),

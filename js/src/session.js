@@ -223,11 +223,14 @@ export class Session {
  * @param {{onProgress?: (event: Progress) => void, signal?: AbortSignal, stage: Stage}} hooks
  */
 async function openInto(engine, { model, integrity, cache }, { onProgress, signal, stage }) {
+  let furthest = 0;
   for (let attempt = 1; ; attempt++) {
     const opened = await openModel(unpackModel(model), { integrity, signal, cache, onProgress: (event) => {
       const { total } = event;
       // The file's own head says how long it is: until that has come there is nothing to tell.
-      if (total !== null) onProgress?.({ ...event, total });
+      if (total === null || event.loaded < furthest) return;
+      furthest = event.loaded;
+      onProgress?.({ ...event, total });
     } }, engine.sink);
     signal?.throwIfAborted();
     stage('decode', opened.name, 0, opened.fromCache);

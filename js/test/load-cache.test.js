@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // What openModel keeps, finds again and gives up: the same tests over the Cache API and over a folder.
 
 import assert from 'node:assert/strict';

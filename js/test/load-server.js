@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // What the tests of js/src/load share: a sink outside of WASM, a server on loopback whose answers a test scripts, the
 // Cache API in memory.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // fetchWasm: right and wrong MIME types, pages instead of modules, errors that name the URL.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // openModel against servers and files that go wrong in every way, without a cache.
 
 import assert from 'node:assert/strict';

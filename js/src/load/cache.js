@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // Models that are kept: under the SHA-256 of their bytes, and for each URL a record that says which it was. In browsers they
 // lie in the Cache API, in Node in a folder (node.js), elsewhere nowhere. Nothing here is fatal: a cache that fails is a
 // cache without the model.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // A file from its URL into an Intake, whatever the connection does: what broke goes on where it stopped, if the server can
 // do that, or else begins anew; a bounded number of times.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // Takes a model's bytes as they come, in pieces of any size, and gives them to a sink. The first 24 bytes of a .minnow
 // file say that it is one and how long it is (docs/FORMAT.md), so the sink's memory is reserved once, at the exact size,
 // and the total is known whatever a server says or leaves out.

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // A model's bytes, from wherever the page says, into a sink (WASM memory): from the cache if they are there, else from the
 // network. docs/JS-LOADING.md says what a page sees of it.
 //
 //   const opened = await openModel(source, options, sink);
-//   engine.open(opened)              fails: if (opened.fromCache) { await opened.forget(); and openModel once more }
-//   opened.keep()                    after the model has opened: puts it into the cache, from the sink, in the background
+//   engine.open(opened)              if it fails and opened.fromCache: await opened.forget(), and openModel once more
+//   opened.keep()                    if it opened: puts the file into the cache, from the sink, in the background
 //
 // What is cached has been checked before: against `integrity`, or else by the engine, which checks the file's own checksums
 // when `verified` is false. For the same reason a cached file is not hashed again: it was right when it was stored, its
@@ -15,6 +15,7 @@ import { openStore } from './cache.js';
 import { download } from './fetch.js';
 import { Intake } from './intake.js';
 import { readPath } from './node.js';
+import { persistIfAsked } from './persist.js';
 import { progressOf } from './progress.js';
 import { resolveSource } from './source.js';
 import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
@@ -26,8 +27,8 @@ import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
 /**
  * true or 'auto': what is there is taken, without asking the server. false: neither read nor written. 'verify': what is there
  * is hashed. 'revalidate': without `integrity`, the server is asked whether the file has changed; without an answer, what is
- * there is taken. In an object: `mode`, one of these; `name` of the cache; `persist`, which asks the browser not to evict
- * (pages only, not workers); `folder`, in Node.
+ * there is taken. In an object: `mode`, one of these; `name` of the cache; `persist`, which asks the browser not to evict;
+ * `folder`, in Node.
  * @typedef {boolean | 'auto' | 'verify' | 'revalidate' | {mode?: 'auto' | 'verify' | 'revalidate', name?: string,
  *   persist?: boolean, folder?: string}} CacheOption
  */
@@ -212,7 +213,7 @@ class Opening {
     if (sink.read === undefined) return;
     opened.keep = async () => {
       const result = await store.keep(record, () => piecesOf(sink, record.bytes));
-      if (result.stored && this.cache.persist) await persist();
+      if (result.stored) await persistIfAsked(this.options.cache);
       return result;
     };
   }
@@ -280,7 +281,7 @@ async function* piecesOf(sink, bytes) {
 
 /**
  * @param {CacheOption | undefined} option
- * @returns {{on: boolean, mode: 'auto' | 'verify' | 'revalidate', name?: string, folder?: string, persist: boolean}}
+ * @returns {{on: boolean, mode: 'auto' | 'verify' | 'revalidate', name?: string, folder?: string}}
  */
 function cacheOptions(option = true) {
   const fields = typeof option === 'object' && option !== null ? option : {};
@@ -288,16 +289,7 @@ function cacheOptions(option = true) {
   if (!['auto', 'verify', 'revalidate'].includes(mode) || !['boolean', 'string', 'object'].includes(typeof option))
     throw new MinnowError('argument', `cache: ${String(typeof option === 'object' ? mode : option)} is none of true, ` +
       `false, 'auto', 'verify', 'revalidate' and an object`);
-  return { ...fields, on: option !== false, mode, persist: fields.persist === true };
-}
-
-/** Asks the browser not to evict what this origin stores. Only pages may ask. */
-async function persist() {
-  try {
-    await /** @type {any} */ (globalThis).navigator?.storage?.persist?.();
-  } catch {
-    // It may evict, then.
-  }
+  return { name: fields.name, folder: fields.folder, on: option !== false, mode };
 }
 
 /** True in browsers, which keep answers on their own. */

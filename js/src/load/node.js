@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // What only Node can do: read a model from its path, and keep models in a folder.
 
 import { MinnowError } from '../errors.js';

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // What a page may give as a model, brought into one form; and `integrity`, read.
 
 import { MinnowError } from '../errors.js';

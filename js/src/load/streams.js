@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // Bytes in pieces, and waiting that can be aborted.
 
 /** Bytes of a piece, where we choose. */

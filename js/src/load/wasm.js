@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// Minnow - SPDX-License-Identifier: Apache-2.0
 // A WASM module from its URL: to be compiled while it comes where the server names its type, else its bytes.
 
 import { MinnowError } from '../errors.js';
