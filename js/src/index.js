@@ -10,7 +10,7 @@
 import { Client, NoWorker } from './client.js';
 import { persistIfAsked } from './load/persist.js';
 import { BaseMinnow, loadInline, prepare } from './minnow.js';
-import { absoluteUrl } from './platform.js';
+import { absoluteUrl, ownUrl } from './platform.js';
 
 export { MinnowError } from './errors.js';
 export { l2Normalize, meanPool } from './vector.js';
@@ -38,7 +38,7 @@ async function connect(wanted) {
   if (options.worker === false) return loadInline(wanted, 'inline: asked for');
   // An asset and not `new Worker(new URL(...))`: worker.js is whole as it is, and its address is needed to see its origin.
   const workerUrl = options.workerUrl === undefined
-    ? new URL('./worker.js', import.meta.url).href : absoluteUrl(options.workerUrl);
+    ? ownUrl(new URL('./worker.js', import.meta.url)) : absoluteUrl(options.workerUrl);
   try {
     const client = await Client.load(settings, { onProgress: options.onProgress, signal: options.signal, workerUrl });
     persistIfAsked(settings.cache);

@@ -54,6 +54,18 @@ export function absoluteUrl(url) {
 }
 
 /**
+ * The address of a file of this package, as import.meta.url gave it. Vite's development server (through version 7) serves
+ * this module from node_modules/.vite/deps/, but leaves the files that it names where they are.
+ * @param {URL} url
+ * @returns {string}
+ */
+export function ownUrl(url) {
+  return url.href
+    .replace('/node_modules/.vite/deps/', '/node_modules/minnow-embed/dist/')
+    .replace('/node_modules/.vite/', '/node_modules/minnow-embed/');
+}
+
+/**
  * Lets messages and other tasks in, then goes on.
  * @returns {Promise<void>}
  */

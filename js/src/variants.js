@@ -2,7 +2,7 @@
 // Which WASM module to run: what this machine can validate, whether memory can be shared, and where the modules lie.
 import { MinnowError } from './errors.js';
 import { fetchWasm } from './load/wasm.js';
-import { absoluteUrl, canShareMemory, processors } from './platform.js';
+import { absoluteUrl, canShareMemory, ownUrl, processors } from './platform.js';
 
 /** @typedef {'simd'|'relaxed'|'simd-threads'|'relaxed-threads'} Variant */
 /** @typedef {string | WebAssembly.Module | ArrayBuffer} ModuleSource an absolute URL, or what was there */
@@ -31,10 +31,10 @@ const valid = (bytes) => WebAssembly.validate(new Uint8Array(bytes));
  */
 function ownModules() {
   return {
-    simd: new URL('../wasm/minnow-simd.wasm', import.meta.url).href,
-    relaxed: new URL('../wasm/minnow-relaxed.wasm', import.meta.url).href,
-    'simd-threads': new URL('../wasm/minnow-simd-threads.wasm', import.meta.url).href,
-    'relaxed-threads': new URL('../wasm/minnow-relaxed-threads.wasm', import.meta.url).href,
+    simd: ownUrl(new URL('../wasm/minnow-simd.wasm', import.meta.url)),
+    relaxed: ownUrl(new URL('../wasm/minnow-relaxed.wasm', import.meta.url)),
+    'simd-threads': ownUrl(new URL('../wasm/minnow-simd-threads.wasm', import.meta.url)),
+    'relaxed-threads': ownUrl(new URL('../wasm/minnow-relaxed-threads.wasm', import.meta.url)),
   };
 }
 

@@ -6,6 +6,9 @@ import { isNode } from '../platform.js';
 import { pathOf, readPath } from './node.js';
 import { raceAbort } from './streams.js';
 
+/** Ends the message where no module is: most often a bundler or a copied page left it behind. */
+const LEFT_BEHIND = 'serve wasm/ and dist/worker.js of minnow-embed, and pass wasmUrl and workerUrl';
+
 /**
  * @param {string | URL} url
  * @param {AbortSignal} [signal]
@@ -43,7 +46,8 @@ async function request(url, signal) {
   }
   if (response.ok) return response;
   response.body?.cancel().catch(() => {});
-  throw new MinnowError('network', `${url}: HTTP ${response.status} ${response.statusText}`.trim());
+  const answer = `HTTP ${response.status} ${response.statusText}`.trim();
+  throw new MinnowError('network', `${url}: ${answer}; ${LEFT_BEHIND}`);
 }
 
 /**
@@ -71,7 +75,7 @@ function checked(bytes, url, type) {
   if (bytes.length > 4 && bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d) return bytes;
   const what = type.startsWith('text/html') || bytes[0] === 0x3c ? 'a web page came instead of a WASM module'
     : 'is not a WASM module';
-  throw new MinnowError('format', `${url}: ${what}${type === '' ? '' : ` (${type})`}`);
+  throw new MinnowError('format', `${url}: ${what}${type === '' ? '' : ` (${type})`}; ${LEFT_BEHIND}`);
 }
 
 /** @param {unknown} error */
