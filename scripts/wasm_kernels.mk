@@ -6,7 +6,7 @@ WASM_CHECK_SRC := $(filter-out tests/kernels/peak_%,$(wildcard tests/kernels/*.c
 WASM_CHECK_SRC += $(filter %_wasm.c,$(wildcard tests/kernels/peak_*.c))
 wasm_check_needs := $(addprefix src/base/,cpu.c memory.c os_wasm.c error.c) src/run/kernels/ref.c src/run/kernels/dispatch.c src/run/kernels/choose.c
 define wasm_check_module
-$(WASM_BUILD)/check_kernels-$(1).wasm: $(patsubst %.c,$(WASM_BUILD)/$(1)/%.o,$(WASM_CHECK_SRC) $(wasm_check_needs) $(filter src/run/kernels/kernels_%,$(WASM_SRC_$(1))))
+$(WASM_BUILD)/check_kernels-$(1).wasm: $(patsubst %.c,$(WASM_BUILD)/$(1)/%.o,$(WASM_CHECK_SRC) $(wasm_check_needs) $(filter src/run/kernels/kernels_% src/run/kernels/choose_wasm_%,$(WASM_SRC_$(1))))
 	$$(call say,LD  $$@)$(WASM_LD) --gc-sections --strip-all -z stack-size=262144 --stack-first /usr/lib/wasm32-wasi/crt1-command.o $$^ $$(WASM_LIBS) -o $$@
 endef
 $(foreach m,simd relaxed,$(eval $(call wasm_check_module,$m)))

@@ -50,6 +50,9 @@ static const kernels *choose(void) {
     const cpu_tier tier = cpu_best_tier();
     const kernels *usual = kernels_for_tier((int)tier), *rival = kernels_for_tier(rival_of(tier));
     if (usual == NULL) return &kernels_scalar;
+#if defined(__wasm_relaxed_simd__)
+    if (cpu_forced_tier() < 0) return kernels_relaxed_here();
+#endif
     return rival != NULL && cpu_forced_tier() < 0 ? kernels_quicker_here(usual, rival) : usual;
 }
 #else

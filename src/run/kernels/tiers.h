@@ -36,6 +36,8 @@ extern const kernels kernels_wasm_simd128;
 #if defined(__wasm_relaxed_simd__)
 extern const kernels kernels_wasm_relaxed_pairs;
 extern const kernels kernels_wasm_relaxed;
+/* choose_wasm_relaxed.c: which of the two, by some 5 milliseconds of timing. */
+const kernels *kernels_relaxed_here(void);
 #endif
 #endif
 
