@@ -15,7 +15,7 @@ $(PEERS_INT8): $(BENCH_ONNX) bench/browser/quantize_peer.py $(BENCH_PEERS)
 	@mkdir -p $(@D)
 	$(BENCH_PYTHON) bench/browser/quantize_peer.py $(BENCH_ONNX) $@
 
-.PHONY: bench-browser bench-browser-site web
+.PHONY: bench-browser bench-browser-site web web-peers
 # What bench.mjs measures; with bench/browser and Chromium it can be carried to a machine without a network.
 bench-browser-site: wasm $(PEERS_NPM) $(PEERS_INT8) $(BENCH_MINNOW)
 	$(NODE) bench/browser/prepare.mjs --package js --wasm $(WASM_BUILD) --minnow $(BENCH_MINNOW) --model $(BENCH_MODEL) \
@@ -25,3 +25,7 @@ bench-browser: bench-browser-site ## Minnow in Chromium against onnxruntime-web 
 	@mkdir -p bench/results
 	@$(NODE) bench/browser/bench.mjs --site $(BROWSER_SITE) --chromium $(CHROMIUM) --out bench/results/browser.json \
 	    $(if $(ONLY),--only $(ONLY)) $(if $(TOKENS),--tokens $(TOKENS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STARTS),--runs $(STARTS))
+# PORT=N. The model: MODEL_FILE=FILE.
+web: wasm ## the demo and the side-by-side page, on loopback (PORT=N)
+	$(NODE) web/serve.mjs --package js $(if $(PORT),--port $(PORT)) $(if $(MODEL_FILE),--model $(MODEL_FILE)) --tokenizer $(BENCH_MODEL) --int8 $(PEERS_INT8)
+web-peers: $(PEERS_NPM) $(PEERS_INT8) ## what the side-by-side page shows beside Minnow
