@@ -10,10 +10,8 @@
 #define TIER(name) name##_wasm_simd128
 #define VF_LANES 4
 #define VF_FMA_ROUNDS_TWICE 1
-#ifndef GEMM_ROWS
 #define GEMM_ROWS 4 /* 8 accumulators, 2 vectors of B, 1 of A and a product in 15 registers (x86-64) */
 #define GEMM_VECTORS 2
-#endif
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
