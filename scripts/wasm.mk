@@ -11,12 +11,12 @@ NODE ?= node
 WASM_BUILD := $(BUILD)/wasm
 
 WASM_SRC := $(filter-out %/thread_none.c,$(MINIMAL_SRC)) src/base/os_wasm.c src/base/sha256.c src/run/kernels/choose.c \
-    $(addprefix wasm/,memory.c minnow_wasm.c print.c)
+    $(addprefix wasm/,heap.c minnow_wasm.c print.c)
 WASM_KERNELS_SIMD := src/run/kernels/kernels_wasm_simd128.c
-WASM_KERNELS_RELAXED := $(WASM_KERNELS_SIMD) $(addprefix src/run/kernels/,kernels_wasm_relaxed.c kernels_wasm_relaxed_pairs.c)
+WASM_KERNELS_RELAXED := $(WASM_KERNELS_SIMD) $(addprefix src/run/kernels/,kernels_wasm_relaxed.c kernels_wasm_relaxed_pairs.c choose_wasm_relaxed.c)
 # Kernels, and what runs over every byte of a file, are worth their size.
-wasm_opt = $(if $(findstring src/run/kernels/kernels_,$(1)),-O2,$(if $(filter %/crc32c.c %/sha256.c %/model/check.c,$(1)),-O3,-Os))
-WASM_CFLAGS := --target=wasm32-wasi -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
+wasm_opt = $(if $(or $(findstring src/run/kernels/kernels_,$(1)),$(findstring choose_wasm_relaxed,$(1)),$(filter $(WASM_FULL_HOT),$(1))),-O2,$(if $(filter %/crc32c.c %/sha256.c %/model/check.c,$(1)),-O3))
+WASM_CFLAGS := --target=wasm32-wasi -std=c11 -Os -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
     -mbulk-memory -mnontrapping-fptoint -msign-ext $(FLAGS_WANTED) -Werror -Wframe-larger-than=32768 -DMINNOW_MINIMAL \
     -Iinclude -Isrc -Iwasm -D_GNU_SOURCE -MMD -MP
 WASM_LDFLAGS := --no-entry --gc-sections --strip-all --fatal-warnings -z stack-size=65536 --stack-first --export=__stack_pointer
