@@ -51,7 +51,18 @@ wasm: $(WASM_BUILD)/minnow-$(1).wasm
 endef
 $(foreach m,$(WASM_MODULES),$(eval $(call wasm_module,$m)))
 
-.PHONY: wasm
+.PHONY: wasm test-wasm
+test-wasm: wasm ## the WASM modules' tests, in Node
+	@$(RUN_TESTS) $(wasm_commands)
+WASM_TESTS := $(wildcard tests/wasm/test_*.mjs)
+wasm_commands = 'BUILD="$(BUILD)" NODE="$(NODE)" bash scripts/node-test.sh $(WASM_TESTS)'
+# Part of `make test` where what they need is there.
+has = $(shell command -v $(1) 2>/dev/null)
+ifneq ($(and $(call has,$(WASM_CC)),$(call has,$(WASM_LD)),$(call has,$(NODE)),$(wildcard $(WASM_LIBC))),)
+test: wasm
+test_wasm_commands = $(wasm_commands)
+endif
+
 wasm: ## the WASM modules (clang-19, lld-19, wasi-libc)
 	@if [ -d js ]; then mkdir -p js/wasm && cp -p $(filter %.wasm,$^) js/wasm/; fi
 -include $(shell find $(WASM_BUILD) -name '*.d' 2>/dev/null)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One instance of a WASM module and its exports (wasm/minnow_wasm.h), as thin as can be: what the tests call.
-import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
-const folder = new URL(`../../${process.env.BUILD ?? 'build'}/wasm/`, import.meta.url);
+const folder = pathToFileURL(`${resolve(process.env.BUILD ?? 'build')}/wasm/`);
 const golden = new URL('../golden/', import.meta.url);
 const PAGE = 65536;
 

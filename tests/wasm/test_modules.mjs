@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every module of `make wasm` does, by its exports: the native engine's bytes, its messages, and what becomes of memory.
-// usage: node --test tests/wasm/      in BUILD=build; a module that this Node cannot compile (relaxed SIMD) is skipped
+// usage: node --test tests/wasm/      from the repository's root; BUILD=FOLDER. A module that this Node cannot compile (relaxed SIMD) is skipped
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Module, STATUS, goldenFile, goldenHashes, goldenTexts, moduleBytes, sha256 } from './module.mjs';
