@@ -6,7 +6,7 @@ import { Engine } from './engine.js';
 import { MinnowError } from './errors.js';
 import { openModel } from './load/model.js';
 import { unpackModel } from './options.js';
-import { nextTask } from './platform.js';
+import { isNode, nextTask } from './platform.js';
 import { vectorArray, vectorLength, writeVector } from './precision.js';
 
 /** A turn ends after this many texts, or when the next text would, at the speed so far, end after this many ms. */
@@ -82,8 +82,9 @@ export class Session {
       const info = { name: opened.name, dimensions, maxTokens, maxPositions,
         picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
       stage('ready', opened.name, 1, opened.fromCache);
-      // Into the cache from WASM memory, behind the first calls' backs; it never rejects.
-      opened.keep();
+      // Into the cache from WASM memory, in a page behind the first calls' backs; it never rejects. A script may be short.
+      const kept = opened.keep();
+      if (isNode()) await kept;
       return new Session(engine, info);
     } catch (error) {
       engine.close();

@@ -2,7 +2,8 @@
 // What openModel keeps, finds again and gives up: the same tests over the Cache API and over a folder.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync,
+  writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,9 +27,14 @@ const KINDS = {
       cut(hash) { entry(hash).body = entry(hash).body.subarray(0, 1000); },
       scribble(hash) { entry(hash).body[200_000] ^= 1; },
       nonsense() {
-        for (const [key, each] of caches.stores.get('minnow-v1')) if (key.includes('/url/')) each.body = Buffer.from('{"a":');
+        for (const [key, each] of caches.stores.get('minnow-v1'))
+          if (key.includes('/url/')) each.body = Buffer.from('{"a":');
       },
-      fill() { caches.beforePut = (key) => { if (key.includes('sha256')) throw new DOMException('full', 'QuotaExceededError'); }; },
+      fill() {
+        caches.beforePut = (key) => {
+          if (key.includes('sha256')) throw new DOMException('full', 'QuotaExceededError');
+        };
+      },
     };
   },
   folder(t) {
@@ -47,7 +53,9 @@ const KINDS = {
         bytes[200_000] ^= 1;
         writeFileSync(path(hash), bytes);
       },
-      nonsense() { for (const name of names()) if (name.startsWith('url-')) writeFileSync(join(folder, name), '{"a":'); },
+      nonsense() {
+        for (const name of names()) if (name.startsWith('url-')) writeFileSync(join(folder, name), '{"a":');
+      },
       fill() { rmSync(parent, { recursive: true, force: true }); writeFileSync(parent, ''); },
     };
   },
@@ -62,8 +70,8 @@ function eachKind(what, run) {
       const open = async (source, options = {}, sink = new FakeSink()) => {
         const { cache, ...rest } = options;
         const mode = typeof cache === 'string' ? { mode: cache } : {};
-        const opened = await openModel(source, { patience, ...rest, cache: cache === false ? false : { ...kind.option, ...mode } },
-          sink);
+        const where = cache === false ? false : { ...kind.option, ...mode };
+        const opened = await openModel(source, { patience, ...rest, cache: where }, sink);
         const kept = await opened.keep();
         return { ...opened, kept, sink };
       };
@@ -221,8 +229,9 @@ eachKind('two at once', async (t, kind, open) => {
   assert.equal((await open(url)).fromCache, true);
   answer(fileAnswer(OTHER));
   const name = 'model';
-  await Promise.all([open({ url, integrity, name }), open({ url: `${origin}/b`, integrity: integrityOf(OTHER), name })]);
-  for (const source of [{ url, integrity, name }, { url: `${origin}/b`, integrity: integrityOf(OTHER), name }]) {
+  const sources = [{ url, integrity, name }, { url: `${origin}/b`, integrity: integrityOf(OTHER), name }];
+  await Promise.allSettled(sources.map((source) => open(source)));
+  for (const source of sources) {
     answer(fileAnswer(source.url === url ? FILE : OTHER));
     assert.equal(sha256((await open(source)).sink.bytes), sha256(source.url === url ? FILE : OTHER));
   }
@@ -250,7 +259,7 @@ test('caches that cannot be opened, or fail, are as good as none', async (t) => 
   assert.equal(requests.length, 2);
 });
 
-test('the browser is asked to persist only if the page says so; a sink that cannot be read keeps nothing', async (t) => {
+test('persist is asked for only if the page says so; a sink that cannot be read keeps nothing', async (t) => {
   const { url } = await serve(t, fileAnswer(FILE));
   withCaches(t);
   let asked = 0;

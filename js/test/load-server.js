@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 
-/** @param {number} bytes @returns {Buffer} a file with the head of a .minnow file; the rest is noise that never changes */
+/** @param {number} bytes @returns {Buffer} the head of a .minnow file, and noise that never changes */
 export function modelOf(bytes, seed = 1) {
   const file = Buffer.alloc(bytes);
   let state = seed;
@@ -81,7 +81,7 @@ export class FakeSink {
 /**
  * A server whose n-th request is answered by the n-th handler, further ones by the last.
  * @param {import('node:test').TestContext} t
- * @param {...((request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void)} handlers
+ * @param {...import('node:http').RequestListener} handlers
  */
 export async function serve(t, ...handlers) {
   /** @type {import('node:http').IncomingMessage[]} */

@@ -218,11 +218,13 @@ test('a cut in the first bytes, byte by byte', async (t) => {
 });
 
 test('a cut connection begins anew where the server has no ranges; progress does not go back', async (t) => {
-  const { url } = await serve(t, fileAnswer(FILE, { ranges: false, cutAfter: 200_000 }), fileAnswer(FILE, { ranges: false }));
+  const { url } = await serve(t, fileAnswer(FILE, { ranges: false, cutAfter: 200_000 }),
+    fileAnswer(FILE, { ranges: false }));
   const { events, onProgress } = listening();
   const { sink } = await loadFile({ ...model, url }, { onProgress });
   assert.equal(sink.resets, 3);
-  assert.deepEqual(events.at(-1), { phase: 'download', file: url, loaded: FILE.length, total: FILE.length, fromCache: false });
+  const { length } = FILE;
+  assert.deepEqual(events.at(-1), { phase: 'download', file: url, loaded: length, total: length, fromCache: false });
 });
 
 test('it breaks too often: the bytes so far are told', async (t) => {
@@ -240,7 +242,8 @@ test('a long file may break more often than three times, as long as it goes on',
 });
 
 test('another version midway: begun anew, whether by ETag or by Content-Range', async (t) => {
-  const { url } = await serve(t, fileAnswer(OTHER, { etag: '"1"', cutAfter: 100_000 }), fileAnswer(FILE, { etag: '"2"' }));
+  const { url } = await serve(t, fileAnswer(OTHER, { etag: '"1"', cutAfter: 100_000 }),
+    fileAnswer(FILE, { etag: '"2"' }));
   await loadFile(url);
   // A server that has ranges and ignores If-Range.
   const ignoring = (file, etag) => (request, response) => {
@@ -263,7 +266,8 @@ test('two versions glued together are found by the hash, and loaded anew', async
 });
 
 test('of another origin no header is sent that asks for a preflight', async (t) => {
-  const { url, requests } = await serve(t, fileAnswer(FILE, { etag: '"1"', cutAfter: 100_000 }), fileAnswer(FILE, { etag: '"1"' }));
+  const { url, requests } = await serve(t, fileAnswer(FILE, { etag: '"1"', cutAfter: 100_000 }),
+    fileAnswer(FILE, { etag: '"1"' }));
   withLocation(t, 'http://127.0.0.1:1');
   await loadFile({ ...model, url });
   assert.equal(requests[1].headers.range, 'bytes=100000-');
@@ -277,7 +281,7 @@ test('an address relative to the page', async (t) => {
   assert.equal(requests[0].url, '/models/a.minnow');
 });
 
-test('no Content-Length: the total is known from the first bytes; an end too early is a broken connection', async (t) => {
+test('no Content-Length: the first bytes say the total; an end too early is a broken connection', async (t) => {
   const { url } = await serve(t, fileAnswer(FILE, { length: false }));
   const { events, onProgress } = listening();
   await loadFile(url, { onProgress });
@@ -327,7 +331,8 @@ test('other formats: any length, known or not', async (t) => {
 
 test('a stalled connection counts as broken: before the answer, and within it', async (t) => {
   const impatient = { patience: { ...patience, stallMs: STALL_MS } };
-  const { url } = await serve(t, hang, fileAnswer(FILE, { hangAfter: 100_000, etag: '"1"' }), fileAnswer(FILE, { etag: '"1"' }));
+  const { url } = await serve(t, hang, fileAnswer(FILE, { hangAfter: 100_000, etag: '"1"' }),
+    fileAnswer(FILE, { etag: '"1"' }));
   await loadFile(url, impatient);
   const silent = await serve(t, hang);
   await failure(silent.url, 'network', /: nothing came for 0\.3 s \(4 attempts\)$/, impatient);

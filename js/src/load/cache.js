@@ -1,10 +1,11 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Models that are kept: under the SHA-256 of their bytes, and for each URL a record that says which it was. In browsers they
-// lie in the Cache API, in Node in a folder (node.js), elsewhere nowhere. Nothing here is fatal: a cache that fails is a
-// cache without the model.
+// Models that are kept: under the SHA-256 of their bytes, and for each URL a record that says which it was. In
+// browsers they lie in the Cache API, in Node in a folder (node.js), elsewhere nowhere. Nothing here is fatal: a cache
+// that fails is a cache without the model.
 //
-// Pages that load at once do not disturb each other: a model is one entry that appears when it is whole, a record is written
-// before its model, and a record without a model, or a model that is not what its record says, counts as not there.
+// Pages that load at once do not disturb each other: a model is one entry that appears when it is whole, a record is
+// written before its model, and a record without a model, or a model that is not what its record says, counts as not
+// there.
 
 import { isNode } from '../platform.js';
 import { FolderShelf } from './node.js';

@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// A file from its URL into an Intake, whatever the connection does: what broke goes on where it stopped, if the server can
-// do that, or else begins anew; a bounded number of times.
+// A file from its URL into an Intake, whatever the connection does: what broke goes on where it stopped, if the server
+// can do that, or else begins anew; a bounded number of times.
 
 import { MinnowError } from '../errors.js';
 import { delay, raceAbort } from './streams.js';
@@ -15,7 +15,7 @@ export const PATIENCE = Object.freeze({
   retryAfterMs: 30000,
 });
 
-/** The attempts are counted anew when so many further bytes have come: a long download may break more than three times. */
+/** Attempts are counted anew when so many further bytes have come: a long download may break more than three times. */
 const PROGRESS_BYTES = 1 << 20;
 
 /**

@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // Takes a model's bytes as they come, in pieces of any size, and gives them to a sink. The first 24 bytes of a .minnow
-// file say that it is one and how long it is (docs/FORMAT.md), so the sink's memory is reserved once, at the exact size,
-// and the total is known whatever a server says or leaves out.
+// file say that it is one and how long it is (docs/FORMAT.md), so the sink's memory is reserved once, at the exact
+// size, and the total is known whatever a server says or leaves out.
 
 import { MinnowError } from '../errors.js';
 
@@ -9,13 +9,13 @@ import { MinnowError } from '../errors.js';
  * Where a model's bytes go: WASM memory.
  * @typedef {object} Sink
  * @property {() => void} reset begins anew: forgets what was written
- * @property {(bytes: number) => void} reserve makes room for so many bytes in all. Called before the first write; again with
- *   a larger number where the size was not known: what was written is kept
- * @property {(chunk: Uint8Array, later?: boolean) => void} write copies a chunk behind the last one, and hashes it; `later`:
- *   leaves that to digest, which is likely not called
+ * @property {(bytes: number) => void} reserve makes room for so many bytes in all. Called before the first write; again
+ *   with a larger number where the size was not known: what was written is kept
+ * @property {(chunk: Uint8Array, later?: boolean) => void} write copies a chunk behind the last one, and hashes it;
+ *   `later`: leaves that to digest, which is likely not called
  * @property {() => string} digest SHA-256 of all that was written, 64 hexadecimal digits
- * @property {(offset: number, length: number) => Uint8Array} [read] a copy of what was written, also after the model has been
- *   opened; throws once the memory is given back. Without it nothing is cached
+ * @property {(offset: number, length: number) => Uint8Array} [read] a copy of what was written, also after the model
+ *   has been opened; throws once the memory is given back. Without it nothing is cached
  */
 
 const MAGIC = [0x89, 0x4d, 0x4e, 0x57, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -1,14 +1,14 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// A model's bytes, from wherever the page says, into a sink (WASM memory): from the cache if they are there, else from the
-// network. docs/JS-LOADING.md says what a page sees of it.
+// A model's bytes, from wherever the page says, into a sink (WASM memory): from the cache if they are there, else from
+// the network. docs/JS-LOADING.md says what a page sees of it.
 //
 //   const opened = await openModel(source, options, sink);
 //   engine.open(opened)              if it fails and opened.fromCache: await opened.forget(), and openModel once more
 //   opened.keep()                    if it opened: puts the file into the cache, from the sink, in the background
 //
-// What is cached has been checked before: against `integrity`, or else by the engine, which checks the file's own checksums
-// when `verified` is false. For the same reason a cached file is not hashed again: it was right when it was stored, its
-// length is compared here, and the engine looks at its checksums.
+// What is cached has been checked before: against `integrity`, or else by the engine, which checks the file's own
+// checksums when `verified` is false. For the same reason a cached file is not hashed again: it was right when it was
+// stored, its length is compared here, and the engine looks at its checksums.
 
 import { MinnowError } from '../errors.js';
 import { openStore } from './cache.js';
@@ -25,10 +25,10 @@ import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
 /** @typedef {import('./source.js').ModelSource} ModelSource */
 
 /**
- * true or 'auto': what is there is taken, without asking the server. false: neither read nor written. 'verify': what is there
- * is hashed. 'revalidate': without `integrity`, the server is asked whether the file has changed; without an answer, what is
- * there is taken. In an object: `mode`, one of these; `name` of the cache; `persist`, which asks the browser not to evict;
- * `folder`, in Node.
+ * true or 'auto': what is there is taken, without asking the server. false: neither read nor written. 'verify': what is
+ * there is hashed. 'revalidate': without `integrity`, the server is asked whether the file has changed; without an
+ * answer, what is there is taken. In an object: `mode`, one of these; `name` of the cache; `persist`, which asks the
+ * browser not to evict; `folder`, in Node.
  * @typedef {boolean | 'auto' | 'verify' | 'revalidate' | {mode?: 'auto' | 'verify' | 'revalidate', name?: string,
  *   persist?: boolean, folder?: string}} CacheOption
  */
@@ -53,15 +53,15 @@ import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
  * @property {boolean} fromCache
  * @property {boolean} verified true: these bytes have been hashed, and the hash is one of integrity's
  * @property {() => Promise<void>} forget takes the model out of the cache
- * @property {() => Promise<{stored: boolean, reason?: string}>} keep puts it there, if it is not and may be. Never rejects
+ * @property {() => Promise<{stored: boolean, reason?: string}>} keep puts it there, if it may be. Never rejects
  */
 
 /**
  * @param {ModelSource} model
  * @param {OpenOptions} options
  * @param {Sink} sink
- * @returns {Promise<Opened>} the sink has the file then. Rejects with MinnowError 'argument', 'network', 'integrity', 'format',
- *   or what the sink throws; or with signal.reason
+ * @returns {Promise<Opened>} the sink has the file then. Rejects with MinnowError 'argument', 'network', 'integrity',
+ *   'format', or what the sink throws; or with signal.reason
  */
 export async function openModel(model, options, sink) {
   options.signal?.throwIfAborted();
@@ -266,7 +266,8 @@ async function contentOf(origin, signal) {
   if (!response.ok) throw new MinnowError('network', `${label}: HTTP ${response.status} ${response.statusText}`.trim());
   if (response.body === null) throw new MinnowError('format', `${label}: is empty, not a model`);
   // Not its Content-Length, which may be that of encoded bytes.
-  return { bytes: null, chunks: chunksOf(response.body, signal), contentType: response.headers.get('content-type') ?? '' };
+  const contentType = response.headers.get('content-type') ?? '';
+  return { bytes: null, chunks: chunksOf(response.body, signal), contentType };
 }
 
 /**

@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Asks the browser not to evict what this origin stores. Only a page may ask: what runs in a worker leaves it to the page.
+// Asks the browser not to evict what this origin stores. Only a page may ask: what runs in a worker leaves it to the
+// page.
 
 /**
  * @param {unknown} cache the option; asks if it is an object whose `persist` is true

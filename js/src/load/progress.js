@@ -6,8 +6,8 @@
  * @property {'download'} phase
  * @property {string} file URL or path
  * @property {number} loaded bytes; never less than the last time
- * @property {number | null} total bytes of the file. Of a .minnow file always a number: its first bytes say it. null only
- *   for other files of a server that does not say how long they are, until the last event
+ * @property {number | null} total bytes of the file. Of a .minnow file always a number: its first bytes say it. null
+ *   only for other files of a server that does not say how long they are, until the last event
  * @property {boolean} fromCache
  */
 

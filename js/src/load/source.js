@@ -83,7 +83,8 @@ function resolveAddress(address) {
   try {
     url = new URL(address, hasScheme ? undefined : base);
   } catch (cause) {
-    throw new MinnowError('argument', `model: '${address}' is not a URL${base ? '' : ' (relative to what?)'}`, { cause });
+    const why = base === undefined ? ' (relative to what?)' : '';
+    throw new MinnowError('argument', `model: '${address}' is not a URL${why}`, { cause });
   }
   if (isNode() && url.protocol === 'file:') return { kind: 'path', path: pathOf(url) };
   url.hash = '';
@@ -106,7 +107,7 @@ export function parseIntegrity(integrity) {
     else if (!/^sha(?:384|512)-/.test(part))
       throw new MinnowError('argument', `integrity: '${part}' is not 'sha256-' and base64 of 32 bytes`);
   }
-  if (hashes.length === 0) throw new MinnowError('unsupported', 'integrity: only SHA-256 is checked, and none is given');
+  if (hashes.length === 0) throw new MinnowError('unsupported', 'integrity: only SHA-256 is checked; none is given');
   return hashes;
 }
 

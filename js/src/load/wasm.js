@@ -12,8 +12,8 @@ const LEFT_BEHIND = 'serve wasm/ and dist/worker.js of minnow-embed, and pass wa
 /**
  * @param {string | URL} url
  * @param {AbortSignal} [signal]
- * @returns {Promise<Response | Uint8Array<ArrayBuffer>>} a Response that compileStreaming takes, or else the module's bytes.
- *   Rejects with MinnowError 'network' or 'format', which name the URL, or with signal.reason
+ * @returns {Promise<Response | Uint8Array<ArrayBuffer>>} a Response that compileStreaming takes, or else the module's
+ *   bytes. Rejects with MinnowError 'network' or 'format', which name the URL, or with signal.reason
  */
 export async function fetchWasm(url, signal) {
   signal?.throwIfAborted();
