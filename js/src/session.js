@@ -72,12 +72,13 @@ export class Session {
     const { wasm, threads, isa, memoryLimit } = settings;
     /** @type {Stage} */
     const stage = (phase, file, loaded = 1, fromCache = false) => onProgress?.({ phase, file, loaded, total: 1, fromCache });
+    const stop = linkedController(signal);
     stage('compile', 'engine', 0);
-    const engine = await Engine.create({ wasm, threads, isa, memoryLimit, signal, spawn });
+    // While the module comes and is compiled, the model is asked for already.
+    const starting = Engine.create({ wasm, threads, isa, memoryLimit, signal: stop.signal, spawn });
+    starting.then(() => stop.signal.aborted || stage('compile', 'engine')).catch((error) => stop.abort(error));
     try {
-      signal?.throwIfAborted();
-      stage('compile', 'engine');
-      const { opened, engineInfo } = await openInto(engine, settings, { onProgress, signal, stage });
+      const { opened, engine, engineInfo } = await openInto(starting, settings, { onProgress, signal: stop.signal, stage });
       const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engineInfo;
       const info = { name: opened.name, dimensions, maxTokens, maxPositions,
         picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
@@ -87,8 +88,11 @@ export class Session {
       if (isNode()) await kept;
       return new Session(engine, info);
     } catch (error) {
-      engine.close();
+      stop.abort(error);
+      starting.then((engine) => engine.close(), () => {});
       throw error;
+    } finally {
+      stop.unlink();
     }
   }
 
@@ -218,12 +222,52 @@ export class Session {
 }
 
 /**
- * The model's bytes into the engine, and opened there. What came from a cache and does not open is loaded once more.
- * @param {Engine} engine
- * @param {SessionSettings} settings
- * @param {{onProgress?: (event: Progress) => void, signal?: AbortSignal, stage: Stage}} hooks
+ * A controller that follows a signal until it is unlinked.
+ * @param {AbortSignal} [signal]
  */
-async function openInto(engine, { model, integrity, cache }, { onProgress, signal, stage }) {
+function linkedController(signal) {
+  const controller = new AbortController();
+  const follow = () => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', follow, { once: true });
+  if (signal?.aborted) follow();
+  return {
+    signal: controller.signal,
+    abort: (/** @type {unknown} */ reason) => controller.abort(reason),
+    unlink: () => signal?.removeEventListener('abort', follow),
+  };
+}
+
+/**
+ * An engine's sink before there is an engine.
+ * @param {Promise<Engine>} starting
+ * @returns {import('./load/intake.js').Sink}
+ */
+function lateSink(starting) {
+  /** @type {import('./engine.js').Sink | undefined} */
+  let sink;
+  const ready = starting.then((engine) => {
+    sink = engine.sink;
+  });
+  const there = () => /** @type {import('./engine.js').Sink} */ (sink);
+  return {
+    ready,
+    reset: () => sink?.reset(),
+    reserve: (bytes) => there().reserve(bytes),
+    write: (chunk, later) => there().write(chunk, later),
+    digest: () => there().digest(),
+    read: (offset, length) => there().read(offset, length),
+  };
+}
+
+/**
+ * The model's bytes into the engine, and opened there. What came from a cache and does not open is loaded once more.
+ * @param {Promise<Engine>} starting
+ * @param {SessionSettings} settings
+ * @param {{onProgress?: (event: Progress) => void, signal: AbortSignal, stage: Stage}} hooks
+ */
+async function openInto(starting, { model, integrity, cache }, { onProgress, signal, stage }) {
+  const sink = lateSink(starting);
+  sink.ready?.catch(() => {}); // loading rejects with it, too
   let furthest = 0;
   for (let attempt = 1; ; attempt++) {
     const opened = await openModel(unpackModel(model), { integrity, signal, cache, onProgress: (event) => {
@@ -232,13 +276,14 @@ async function openInto(engine, { model, integrity, cache }, { onProgress, signa
       if (total === null || event.loaded < furthest) return;
       furthest = event.loaded;
       onProgress?.({ ...event, total });
-    } }, engine.sink);
-    signal?.throwIfAborted();
+    } }, sink);
+    signal.throwIfAborted();
+    const engine = await starting;
     stage('decode', opened.name, 0, opened.fromCache);
     try {
       const engineInfo = engine.open({ verified: opened.verified });
       stage('decode', opened.name, 1, opened.fromCache);
-      return { opened, engineInfo };
+      return { opened, engine, engineInfo };
     } catch (error) {
       if (!opened.fromCache || attempt > 1 || !(error instanceof MinnowError && error.code === 'format')) throw error;
       await opened.forget();

@@ -209,6 +209,7 @@ class Download {
         const piece = await watch.during(reader.read());
         if (piece instanceof Broken) return piece;
         if (piece.done) break;
+        await this.intake.sink.ready;
         this.intake.add(piece.value);
       }
     } catch (error) {

@@ -16,6 +16,8 @@ import { MinnowError } from '../errors.js';
  * @property {() => string} digest SHA-256 of all that was written, 64 hexadecimal digits
  * @property {(offset: number, length: number) => Uint8Array} [read] a copy of what was written, also after the model
  *   has been opened; throws once the memory is given back. Without it nothing is cached
+ * @property {Promise<unknown>} [ready] until it resolves nothing but reset may be called; what it rejects with, loading
+ *   does
  */
 
 const MAGIC = [0x89, 0x4d, 0x4e, 0x57, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -224,6 +224,7 @@ class Opening {
       for (;;) {
         const { done, value } = await raceAbort(chunks.next(), this.signal);
         if (done) return;
+        await this.intake.sink.ready;
         this.intake.add(value);
       }
     } catch (error) {
