@@ -29,7 +29,9 @@
 #ifndef BUFFER
 #define BUFFER
 #endif
+#ifndef GELU_AT_ONCE
 #define GELU_AT_ONCE 8 /* vectors */
+#endif
 #define RNE_MAGIC 12582912.0f /* 1.5 * 2^23: x + RNE_MAGIC holds round(x) in its low bits, if |x| <= 2^22 */
 
 /* A NaN gives `low`. */

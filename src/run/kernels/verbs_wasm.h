@@ -4,6 +4,9 @@
 #include <wasm_simd128.h>
 
 #define VF_LANES 4
+#ifndef GELU_AT_ONCE
+#define GELU_AT_ONCE 4 /* what 15 registers hold */
+#endif
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
@@ -22,7 +25,12 @@ static inline void vf_store_part(float *p, size_t n, vf v) {
     if (n > 1) wasm_v128_store32_lane(p + 1, (v128_t)v, 1);
     if (n > 2) wasm_v128_store32_lane(p + 2, (v128_t)v, 2);
 }
-static inline vf vf_set1(float x) { return (vf)wasm_f32x4_splat(x); }
+/* The compiler may not take x for a constant: engines make vectors of constants anew at each use, in three
+ * instructions, and keep in registers what comes from a variable. */
+static inline vf vf_set1(float x) {
+    __asm__("" : "+r"(x));
+    return (vf)wasm_f32x4_splat(x);
+}
 /* pmin(b, a) is a < b ? a : b, one instruction on x86; f32x4.min treats NaN and -0 differently. */
 static inline vf vf_min(vf a, vf b) { return (vf)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
 static inline vf vf_max(vf a, vf b) { return (vf)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
