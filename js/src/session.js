@@ -47,7 +47,8 @@ export class Session {
   #jobs = [];
   #running = false;
   #closed = false;
-  #engine;
+  /** @type {Engine | null} null once closed: its memory goes with the last reference */
+  #open;
   /** Milliseconds that a character took, smoothed. */
   #pace = 0;
 
@@ -56,7 +57,7 @@ export class Session {
    * @param {SessionInfo} info
    */
   constructor(engine, info) {
-    this.#engine = engine;
+    this.#open = engine;
     this.info = info;
   }
 
@@ -96,6 +97,11 @@ export class Session {
     }
   }
 
+  get #engine() {
+    if (this.#open === null) throw new MinnowError('closed', 'this Minnow is closed');
+    return this.#open;
+  }
+
   /** @returns {number} of WASM memory */
   get memoryBytes() {
     return this.#engine.memoryBytes;
@@ -126,7 +132,8 @@ export class Session {
     this.#closed = true;
     for (const job of this.#jobs) job.reject(new MinnowError('closed', 'this Minnow was closed'));
     this.#jobs = [];
-    this.#engine.close();
+    this.#open?.close();
+    this.#open = null;
   }
 
   /** Gives turns while there are jobs. */
