@@ -19,12 +19,15 @@ const built = ['../../dist/index.js', '../../types/index.d.ts', '../../wasm/minn
 const skip = built ? false : 'not built: make wasm, npm run build, npm run types';
 const manifest = JSON.parse(readFileSync(here('../../package.json'), 'utf8'));
 /** Of dist/index.js and dist/worker.js together, gzip. */
-const SCRIPT_BUDGET = 25_000;
+const SCRIPT_BUDGET = 33_500;
 
 /** @type {string} an app's folder, the package in its node_modules */
 let app;
 /** @type {{path: string, size: number}[]} */
 let files;
+
+/** @param {string} path in the package */
+const installed = (path) => join(app, 'node_modules', 'minnow-embed', path);
 
 before(() => {
   if (skip) return;
@@ -43,9 +46,6 @@ before(() => {
 after(() => {
   if (app) rmSync(app, { recursive: true, force: true });
 });
-
-/** @param {string} path in the package */
-const installed = (path) => join(app, 'node_modules', 'minnow-embed', path);
 
 /** Entries of `exports` that are JavaScript with types. */
 const ENTRIES = Object.keys(manifest.exports).filter((name) => typeof manifest.exports[name] === 'object');
@@ -117,18 +117,22 @@ for (const [resolution, module] of [['bundler', 'esnext'], ['node16', 'node16'],
       const link = join(app, 'node_modules', name);
       if (!existsSync(link)) symlinkSync(here(`../peers/node_modules/${name}`), link, 'dir');
     }
-    const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--lib', 'es2022,dom,dom.iterable', '--types', ''];
-    const ours = tsc([...options, '--target', 'es2022', '--module', module, '--moduleResolution', resolution, 'types.ts']);
-    assert.equal(ours, '');
-    options[3] = 'true'; // their declarations are theirs
-    assert.equal(tsc([...options, '--target', 'es2022', '--module', module, '--moduleResolution', resolution, 'peers.ts']), '');
+    assert.equal(tsc('types.ts', { module, moduleResolution: resolution }), '');
+    // What the others declare is theirs to check.
+    assert.equal(tsc('peers.ts', { module, moduleResolution: resolution, skipLibCheck: true }), '');
   });
 }
 
-/** @param {string[]} args @returns {string} what it complains about */
-function tsc(args) {
+/**
+ * @param {string} file
+ * @param {object} options
+ * @returns {string} what the compiler complains about
+ */
+function tsc(file, options) {
+  const strict = { noEmit: true, strict: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: [] };
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
   const program = here('../peers/node_modules/typescript/bin/tsc');
-  return spawnSync(process.execPath, [program, ...args], { cwd: app, encoding: 'utf8' }).stdout;
+  return spawnSync(process.execPath, [program, '-p', app], { cwd: app, encoding: 'utf8' }).stdout;
 }
 
 test('publint finds nothing', { skip: skip || missing }, () => {
