@@ -3,11 +3,11 @@
 // A bar chart with its table, by hand. In: rows of a label and a number. Out: a <figure>.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const WIDTH = 640;
-const LABEL = 150; // columns left of the bars
-const VALUE = 90; // and right of the longest
-const STEP = 34; // from bar to bar
-const BAR = 22;
+const WIDTH = 380;
+const LABEL = 124; // columns left of the bars
+const VALUE = 74; // and right of the longest
+const STEP = 30; // from bar to bar
+const BAR = 20;
 
 function svg(name, attributes, text) {
   const element = document.createElementNS(SVG, name);
@@ -30,9 +30,9 @@ function bars(rows, title) {
     const y = i * STEP + 4;
     const length = Math.max(1, (row.value / most) * (WIDTH - LABEL - VALUE));
     chart.append(
-      svg('text', { x: LABEL - 10, y: y + 16, 'text-anchor': 'end' }, row.label),
+      svg('text', { x: LABEL - 10, y: y + 15, 'text-anchor': 'end' }, row.label),
       svg('rect', { x: LABEL, y, width: length, height: BAR, rx: 3, fill: `var(--bar-${row.colour})` }),
-      svg('text', { x: LABEL + length + 8, y: y + 16, class: 'value' }, row.shown),
+      svg('text', { x: LABEL + length + 8, y: y + 15, class: 'value' }, row.shown),
     );
   }
   chart.append(svg('line', { class: 'axis', x1: LABEL, x2: LABEL, y1: 0, y2: height }));

@@ -164,7 +164,7 @@ function speedFigures({ products, times, tokens, texts }) {
       title: `${tokens[t]} tokens: “${shortened(text)}”`,
       about: 'Milliseconds to embed the text once; shorter is better.',
       rows: rowsOf(products, values, ms),
-      head: ['', 'ms', 'times as long as Minnow'],
+      head: ['', 'ms', '× Minnow’s'],
       body: products.map(({ name }, p) => [name, values[p].toFixed(3), (values[p] / values[0]).toFixed(2)]),
     });
   });
@@ -182,7 +182,7 @@ function show(result) {
       title: `All ${texts.length} texts, one after another`,
       about: 'Sum of the medians, in milliseconds; shorter is better. onnxruntime-web without tokenizer and pooling.',
       rows: rowsOf(products, totals, ms),
-      head: ['', 'ms', 'texts a second', 'times as long as Minnow'],
+      head: ['', 'ms', 'texts a second', '× Minnow’s'],
       body: products.map(({ name }, p) =>
         [name, totals[p].toFixed(2), ((texts.length / totals[p]) * 1000).toFixed(0), (totals[p] / totals[0]).toFixed(2)]),
     }),
