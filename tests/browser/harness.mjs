@@ -9,7 +9,7 @@
 // It runs as a module script of the page, from the page's origin: what a Content-Security-Policy forbids, it cannot do.
 // Chromium is driven by playwright-core; Firefox is only started with the page's address, and the page sends its result back.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,6 +194,17 @@ export class Page {
     const { usedSize } = await session.send('Runtime.getHeapUsage');
     await session.detach();
     return usedSize;
+  }
+
+  /** Memory that the browser's renderer processes have, after a collection. @returns {Promise<number>} */
+  async residentBytes() {
+    await this.heapBytes();
+    const session = await this.page.context().browser().newBrowserCDPSession();
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    await session.detach();
+    const sizes = processInfo.filter((/** @type {any} */ { type }) => type === 'renderer').map((/** @type {any} */ { id }) =>
+      Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]) * 1024);
+    return sizes.reduce((/** @type {number} */ sum, /** @type {number} */ size) => sum + size, 0);
   }
 
   async close() {

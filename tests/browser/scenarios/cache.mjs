@@ -1,0 +1,160 @@
+// Minnow - SPDX-License-Identifier: Apache-2.0
+// What stays between page loads: the model in the Cache API, offline, damaged, evicted, replaced, and in two tabs at once.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ROOT, rateLimited, startSite } from '../server.mjs';
+import { RANDOM } from '../tools.mjs';
+
+const FILE = readFileSync(join(ROOT, RANDOM));
+const INTEGRITY = `sha256-${createHash('sha256').update(FILE).digest('base64')}`;
+
+/** In the page: loads, embeds and waits until the model is kept; tells where it came from and what the caches hold. */
+async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options = {}, kept = true }) {
+  const { events, onProgress } = recorder();
+  const minnow = await Minnow.load({ model: RANDOM, threads: 1, onProgress, ...options });
+  const hash = await vectorsHash(await minnow.embed(['one', 'and two']));
+  const models = async () => {
+    const names = await caches.keys();
+    const keys = await Promise.all(names.filter((name) => name !== 'app').map(async (name) => (await caches.open(name)).keys()));
+    return keys.flat().map(({ url }) => url).filter((url) => url.includes('/sha256/'));
+  };
+  while (kept && (await models()).length === 0) await wait(20);
+  await minnow.close();
+  return { hash, fromCache: events.some(({ fromCache }) => fromCache), ready: events.at(-1), models: await models() };
+}
+
+/** In the page: damages what is cached. */
+async function damage(_, { how }) {
+  let damaged = 0;
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      const response = await cache.match(request);
+      if (!request.url.includes('/sha256/') || response === undefined) continue;
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      bytes[bytes.length >> 1] ^= 0x40;
+      const body = { bits: bytes, cut: bytes.slice(0, 1000), empty: new Uint8Array(0), html: '<!doctype html>' }[how];
+      await cache.put(request, new Response(body, { headers: how === 'bits' ? response.headers : {} }));
+      damaged++;
+    }
+  }
+  return damaged;
+}
+
+/** In the page: a service worker that answers with the application's files when the network does not. */
+async function installApp() {
+  await navigator.serviceWorker.register('/app-worker.js');
+  await navigator.serviceWorker.ready;
+}
+const APP_WORKER = `
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener('fetch', (event) => {
+  if (event.request.url.endsWith('.minnow') || event.request.method !== 'GET') return;
+  event.respondWith((async () => {
+    const app = await caches.open('app');
+    try {
+      const response = await fetch(event.request);
+      await app.put(event.request, response.clone());
+      return response;
+    } catch (error) {
+      const kept = await app.match(event.request);
+      if (kept === undefined) throw error;
+      return kept;
+    }
+  })());
+});`;
+
+/**
+ * @param {string} name
+ * @param {(context: import('../harness.mjs').Context, site: import('../server.mjs').Site) => Promise<string | void>} test
+ * @returns {import('../run.mjs').Scenario}
+ */
+function scenario(name, test) {
+  return {
+    name: `cache: ${name}`,
+    run: async (browser) => {
+      const site = await startSite();
+      const context = await browser.context();
+      try {
+        return await test(context, site);
+      } finally {
+        await context.close();
+        await site.close();
+      }
+    },
+  };
+}
+
+/** @param {import('../server.mjs').Site} site */
+const downloads = (site) => site.requests.filter(({ path }) => path.endsWith('.minnow')).length;
+
+/** @type {import('../run.mjs').Scenario[]} */
+export const scenarios = [
+  scenario('the second visit asks no server for the model', async (context, site) => {
+    for (const options of [{}, { integrity: INTEGRITY }, { worker: false }]) {
+      const first = await context.run(site, visit, { argument: { options } });
+      const asked = downloads(site);
+      const second = await context.run(site, visit, { argument: { options } });
+      assert.equal(downloads(site), asked);
+      assert.ok(second.fromCache && second.ready.fromCache);
+      assert.equal(second.hash, first.hash);
+      assert.equal(second.models.length, 1);
+    }
+    assert.equal(downloads(site), 1);
+  }),
+  scenario('cache: false keeps and takes nothing', async (context, site) => {
+    for (let i = 1; i <= 2; i++) {
+      const { models, fromCache } = await context.run(site, visit, { argument: { options: { cache: false }, kept: false } });
+      assert.deepEqual({ models, fromCache, asked: downloads(site) }, { models: [], fromCache: false, asked: i });
+    }
+  }),
+  scenario('a reload without any server', async (context, site) => {
+    site.answer('/app-worker.js', { type: 'text/javascript', body: APP_WORKER });
+    await context.run(site, installApp);
+    const page = await context.open(site, visit, { argument: {} });
+    const online = await page.result();
+    await site.close();
+    await page.reload();
+    const offline = await page.result();
+    await site.start();
+    assert.equal(offline.hash, online.hash);
+    assert.ok(offline.fromCache);
+  }),
+  ...['bits', 'cut', 'empty', 'html'].map((how) => scenario(`a damaged model heals: ${how}`, async (context, site) => {
+    const first = await context.run(site, visit, { argument: {} });
+    assert.equal(await context.run(site, damage, { argument: { how } }), 1);
+    const second = await context.run(site, visit, { argument: {} });
+    assert.equal(second.hash, first.hash);
+    assert.equal(downloads(site), 2);
+    const third = await context.run(site, visit, { argument: {} });
+    assert.equal(third.hash, first.hash);
+    assert.equal(downloads(site), 2, 'it has not healed');
+  })),
+  scenario('another version takes the place of the one before', async (context, site) => {
+    await context.run(site, visit, { argument: {} });
+    const model = (/** @type {string} */ url, /** @type {string} */ integrity) => ({ options: { model: { url, integrity, name: 'random' } } });
+    const named = await context.run(site, visit, { argument: model(`${RANDOM}?v=1`, INTEGRITY) });
+    assert.equal(downloads(site), 1, 'the same bytes under another URL');
+    assert.equal(named.models.length, 1);
+  }),
+  scenario('two tabs that load at once', async (context, site) => {
+    site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
+    const pages = await Promise.all([0, 1].map(() => context.open(site, visit, { argument: {} })));
+    const [one, two] = await Promise.all(pages.map((page) => page.result()));
+    assert.equal(one.hash, two.hash);
+    assert.equal(one.models.length, 1);
+    const asked = downloads(site);
+    assert.ok((await context.run(site, visit, { argument: {} })).fromCache);
+    assert.equal(downloads(site), asked);
+  }),
+  scenario('closed at once, the next visit still works', async (context, site) => {
+    for (const options of [{ worker: false }, {}]) {
+      await context.run(site, visit, { argument: { options, kept: false } });
+      const again = await context.run(site, visit, { argument: { options } });
+      assert.equal(again.models.length, 1);
+    }
+  }),
+];
