@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times the tiers of the WASM modules: the linear layers by themselves, and whole encodes of texts of 8 to 256 tokens.
-// Prints JSON lines. `make wasm-bench` makes a folder with all it needs; there, in Node 22 or later (relaxed SIMD):
+// Prints JSON lines. `make vnni-bench` makes a folder with all it needs; there, in Node 22 or later (relaxed SIMD):
 //
 //   node bench.mjs [--quick]           in Node
 //   node bench.mjs --browser [PROGRAM] in Chromium (PROGRAM, or $CHROMIUM, or /usr/bin/chromium)
@@ -157,7 +157,7 @@ async function main(quick, print) {
     for (const kernel of quick ? ['linear'] : ['linear', 'linear_add', 'linear_codes', 'linear_gelu_codes', 'gelu',
                                                'quantize', 'norm_codes', 'attention'])
       runCommand(check, ['--bench', '--json', '--kernel', kernel], (line, stream) => {
-        if (stream === 1 && line.startsWith('{"kernel"')) print({ bench: 'kernel', variant, ...JSON.parse(line) });
+        if (stream === 1 && line.startsWith('{"kernel"')) print({ bench: 'kernel', variant, ...JSON.parse(line.replace(/:(inf|-?nan)/g, ':null')) });
       });
   }
 }
