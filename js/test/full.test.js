@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
 
 import { Graph } from '../src/full/graph.js';
 import { MinnowError, Session } from '../src/full.js';
@@ -43,6 +44,12 @@ function largestDifference(a, b) {
   }
   return most;
 }
+
+test('the module is within its budget, and asks for a clock at most', () => {
+  const size = brotliCompressSync(readFileSync(WASM)).length;
+  assert.ok(size <= 250_000, `${size} bytes after brotli`);
+  for (const { module, name } of WebAssembly.Module.imports(wasmUrl)) assert.equal(`${module}.${name}`, 'env.now');
+});
 
 // --- Golden graphs ------------------------------------------------------------------------------------------------------
 
