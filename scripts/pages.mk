@@ -1,6 +1,7 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
-# Minnow in Chromium beside its peers, measured and shown. The peers come from npm, pinned in bench/browser/package-lock.json, their
-# INT8 model from onnxruntime (bench/requirements.txt); nothing of it is needed to build or to test.
+# Minnow in Chromium beside its peers, measured and shown. The peers come from npm, pinned in
+# bench/browser/package-lock.json, their INT8 model from onnxruntime (bench/requirements.txt); nothing of it is needed
+# to build or to test.
 #   make bench-browser     bench/results/browser.json, JSON lines; a table on stdout
 #   make web               serves web/ on loopback
 # Needs Node, and Chromium: CHROMIUM=PROGRAM.
@@ -20,7 +21,8 @@ $(PEERS_INT8): $(BENCH_ONNX) bench/browser/quantize_peer.py $(BENCH_PEERS)
 bench-browser-site: wasm $(PEERS_NPM) $(PEERS_INT8) $(BENCH_MINNOW)
 	$(NODE) bench/browser/prepare.mjs --package js --wasm $(WASM_BUILD) --minnow $(BENCH_MINNOW) --model $(BENCH_MODEL) \
 	    --onnx $(BENCH_ONNX) --quantized $(PEERS_INT8) --out $(BROWSER_SITE)
-# ONLY=speed,cold,warm,memory,longtasks: some of them. ROUNDS: turns of each engine at each length. STARTS: cold starts of each product.
+# ONLY=speed,cold,warm,memory,longtasks: some of them. ROUNDS: turns of each engine at each length. STARTS: cold starts
+# of each product.
 bench-browser: bench-browser-site ## Minnow in Chromium against onnxruntime-web and transformers.js (CHROMIUM=PROGRAM)
 	@mkdir -p bench/results
 	@$(NODE) bench/browser/bench.mjs --site $(BROWSER_SITE) --chromium $(CHROMIUM) --out bench/results/browser.json \

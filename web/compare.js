@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// The side-by-side page: Minnow, onnxruntime-web and transformers.js on the same texts, in turns, then charts with tables.
-// A product is {name, colour, load(tools), run(text)}; `load` gives nothing, `run` a vector or hidden states.
+// The side-by-side page: Minnow, onnxruntime-web and transformers.js on the same texts, in turns, then charts with
+// tables. A product is {name, colour, load(tools), run(text)}; `load` gives nothing, `run` a vector or hidden states.
 
 import { figure, table } from './chart.js';
 import { InlineMinnow, MODEL, PEERS } from './settings.js';

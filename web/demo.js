@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// The demo: two texts, their similarity as one types, their tokens, and what runs. The model is loaded in a worker, so typing
-// is never held up; of the texts typed meanwhile only the last is embedded.
+// The demo: two texts, their similarity as one types, their tokens, and what runs. The model is loaded in a worker, so
+// typing is never held up; of the texts typed meanwhile only the last is embedded.
 
 import { MODEL, Minnow } from './settings.js';
 import { piecesOf } from './tokens.js';

@@ -1,12 +1,13 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Serves web/ on loopback, with the engine, a model and, for compare.html, the peers, as web/settings.js has their places.
-// Pages are cross-origin isolated, so that threads work.
+// Serves web/ on loopback, with the engine, a model and, for compare.html, the peers, as web/settings.js has their
+// places. Pages are cross-origin isolated, so that threads work.
 //
-// usage: node web/serve.mjs [--port N] [--package FOLDER] [--model MODEL.minnow] [--tokenizer FOLDER] [--int8 MODEL.onnx]
+// usage: node web/serve.mjs [--port N] [--package FOLDER] [--model MODEL.minnow] [--tokenizer FOLDER] [--int8
+// MODEL.onnx]
 //
-// --package: Minnow's npm package (default js/). --tokenizer: the folder with tokenizer.json and config.json, and --int8 the
-// ONNX file, both for the peers. What is not there answers 404, and the pages say which command makes it.
+// --package: Minnow's npm package (default js/). --tokenizer: the folder with tokenizer.json and config.json, and
+// --int8 the ONNX file, both for the peers. What is not there answers 404, and the pages say which command makes it.
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,9 +1,10 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Which characters of a text each token stands for, from nothing but the tokenizer. In: a Minnow and a text. Out: pieces.
+// Which characters of a text each token stands for, from nothing but the tokenizer. In: a Minnow and a text. Out:
+// pieces.
 //
-// A word's tokens are found greedily, the longest first, so the first k tokens of a word are all tokens of some beginning of
-// it, and their end is where the longest such beginning ends.
+// A word's tokens are found greedily, the longest first, so the first k tokens of a word are all tokens of some
+// beginning of it, and their end is where the longest such beginning ends.
 
 /** Words, as the tokenizer sees them: letters and digits together, anything else that is not space by itself. */
 const WORD = /[\p{L}\p{N}\p{M}]+|[^\s]/gu;
@@ -42,7 +43,8 @@ async function split(minnow, known, word) {
  * @param {import('./minnow/src/index.js').Minnow} minnow
  * @param {Map<string, object>} known kept by the caller from text to text
  * @param {string} text
- * @returns {Promise<{count: number, truncated: boolean, pieces: Piece[] | null}>} count with the model's own two; pieces null
+ * @returns {Promise<{count: number, truncated: boolean, pieces: Piece[] | null}>} count with the model's own two;
+ * pieces null
  *   where a text is not the sum of its words, so that no token is shown on the wrong letters
  */
 export async function piecesOf(minnow, known, text) {

@@ -5,11 +5,11 @@
 // usage: node bench.mjs [--site FOLDER] [--chromium PROGRAM] [--only speed,cold,warm,memory,longtasks] [--out FILE]
 //                       [--tokens 8,16,...] [--rounds N] [--runs N]
 //
-// --site is what prepare.mjs made (default: site beside this file). Nothing but this folder with its node_modules/playwright-core,
-// the site and Chromium is needed, and no network: all can be carried to another machine.
+// --site is what prepare.mjs made (default: site beside this file). Nothing but this folder with its
+// node_modules/playwright-core, the site and Chromium is needed, and no network: all can be carried to another machine.
 // --rounds: turns of each engine at each length; --runs: cold starts of each product, and four times as many warm ones.
-// --out gets JSON lines, a row each: measure 'machine', 'speed', 'cold start', 'warm start', 'memory', 'long tasks'. A table of
-// the same goes to stdout, progress to stderr.
+// --out gets JSON lines, a row each: measure 'machine', 'speed', 'cold start', 'warm start', 'memory', 'long tasks'. A
+// table of the same goes to stdout, progress to stderr.
 
 import { promises as fs } from 'node:fs';
 import os from 'node:os';

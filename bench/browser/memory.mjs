@@ -16,8 +16,8 @@ const PAGES = [
 const EMBEDDINGS = 50; // calls while long tasks are watched for
 
 /**
- * Bytes by performance.measureUserAgentSpecificMemory, after a collection. Chromium counts buffers and shared WASM memory there
- * and leaves out WASM memory that is not shared: the page knows how much, and it is added.
+ * Bytes by performance.measureUserAgentSpecificMemory, after a collection. Chromium counts buffers and shared WASM
+ * memory there and leaves out WASM memory that is not shared: the page knows how much, and it is added.
  */
 async function memoryOf(page, devtools) {
   await devtools.send('HeapProfiler.collectGarbage');

@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Makes the site that bench.mjs measures: one folder with the pages, each with one bundled script, Minnow, its peers and the
-// models, and a brotli file beside each text, script and module. The folder can be carried to another machine.
+// Makes the site that bench.mjs measures: one folder with the pages, each with one bundled script, Minnow, its peers
+// and the models, and a brotli file beside each text, script and module. The folder can be carried to another machine.
 //
 // usage: node prepare.mjs --package JS_FOLDER --wasm WASM_FOLDER --minnow MODEL.minnow --model FOLDER
 //            --onnx MODEL.onnx --quantized MODEL_QUANTIZED.onnx --out FOLDER

@@ -3,8 +3,8 @@
 // A small file server on loopback, for pages that are measured or shown. In: folders by the path they are served under.
 // Out: files with the headers that a page needs. A file FILE.br beside FILE is sent instead of it to whom takes brotli.
 //
-// A line to the world can be imitated: `rate` bytes a second, shared by all connections, each piece of a body waiting for
-// its turn; and `latencyMs` before each answer's first byte.
+// A line to the world can be imitated: `rate` bytes a second, shared by all connections, each piece of a body waiting
+// for its turn; and `latencyMs` before each answer's first byte.
 
 import { createServer } from 'node:http';
 import { createReadStream, promises as fs } from 'node:fs';

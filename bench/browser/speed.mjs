@@ -1,8 +1,8 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Speed of encoding one text: every engine in turns, in one Chromium. Engines of one thread share a page; onnxruntime-web
-// has one number of threads a page, so each further number has its own. All pages are cross-origin isolated, where the clock
-// counts in 5 us.
+// Speed of encoding one text: every engine in turns, in one Chromium. Engines of one thread share a page;
+// onnxruntime-web has one number of threads a page, so each further number has its own. All pages are cross-origin
+// isolated, where the clock counts in 5 us.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median, openPage, rounded } from './chromium.mjs';

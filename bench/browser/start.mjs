@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// From navigation to the first vector: cold, over a slow line on a slow processor, beside transformers.js; and warm, with
-// the model in the page's cache. A page sets window.result when it has a vector; times count from navigation.
+// From navigation to the first vector: cold, over a slow line on a slow processor, beside transformers.js; and warm,
+// with the model in the page's cache. A page sets window.result when it has a vector; times count from navigation.
 
 import { median, openPage, rounded } from './chromium.mjs';
 

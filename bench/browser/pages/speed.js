@@ -3,8 +3,8 @@
 // The page in which engines are timed, one call at a time, on the page's main thread. bench/browser/speed.mjs calls
 // window.bench, engine after engine, so that all of them share the machine's good and bad minutes.
 //
-// onnxruntime-web gets token ids and its time ends with last_hidden_state: no tokenizer, no pooling. Minnow gets the text
-// that has these ids, and its time ends with the normalized vector.
+// onnxruntime-web gets token ids and its time ends with last_hidden_state: no tokenizer, no pooling. Minnow gets the
+// text that has these ids, and its time ends with the normalized vector.
 
 import { Minnow } from 'minnow-embed';
 import { Minnow as InlineMinnow } from 'minnow-embed/inline';
