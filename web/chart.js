@@ -24,7 +24,9 @@ function html(name, ...children) {
 
 function bars(rows, title) {
   const height = rows.length * STEP + 4;
-  const chart = svg('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${height}`, role: 'img', 'aria-label': `${title}; the table below has the numbers` });
+  const chart = svg('svg', {
+    class: 'chart', viewBox: `0 0 ${WIDTH} ${height}`, role: 'img', 'aria-label': `${title}; the table has the numbers`,
+  });
   const most = Math.max(...rows.map((row) => row.value), Number.MIN_VALUE);
   for (const [i, row] of rows.entries()) {
     const y = i * STEP + 4;

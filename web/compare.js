@@ -213,8 +213,10 @@ function likeness(texts, tokens, alike) {
   title.textContent = 'Do they say the same?';
   const about = document.createElement('p');
   about.className = 'quiet';
-  about.textContent = 'Cosine of Minnow’s vector and that of transformers.js: two INT8 quantizations of one model, which differ a little from it and from each other.';
-  element.append(title, about, table(['text', 'tokens', 'cosine'], texts.map((text, t) => [shortened(text), tokens[t], alike[t].toFixed(4)])));
+  about.textContent = 'Cosine of Minnow’s vector and that of transformers.js: two INT8 quantizations of one model, ' +
+    'which differ a little from it and from each other.';
+  const rows = texts.map((text, t) => [shortened(text), tokens[t], alike[t].toFixed(4)]);
+  element.append(title, about, table(['text', 'tokens', 'cosine'], rows));
   return element;
 }
 

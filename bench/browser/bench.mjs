@@ -42,7 +42,9 @@ function options() {
   const unknown = only.find((name) => !MEASURES.includes(name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${MEASURES.join(', ')}`);
   const tokens = values.tokens.split(',').map(Number);
-  if (!tokens.every((n) => Number.isInteger(n) && n >= 3 && n <= 512)) throw new Error(`--tokens ${values.tokens}: 3 to 512 each`);
+  if (!tokens.every((n) => Number.isInteger(n) && n >= 3 && n <= 512)) {
+    throw new Error(`--tokens ${values.tokens}: 3 to 512 each`);
+  }
   return { ...values, only, tokens, rounds: Number(values.rounds), runs: Number(values.runs) };
 }
 
@@ -73,11 +75,15 @@ async function main() {
   const isolated = { isolated: true };
   const kept = { ...isolated, cacheControl: 'max-age=31536000, immutable' };
   try {
-    if (o.only.includes('speed')) rows.push(...await served(o.site, isolated, (url) => measureSpeed(browser, url, o)));
-    if (o.only.includes('cold')) rows.push(...await served(o.site, LINE, (url) => measureColdStart(browser, url, o.runs)));
-    if (o.only.includes('warm')) rows.push(...await served(o.site, kept, (url) => measureWarmStart(browser, url, 4 * o.runs)));
-    if (o.only.includes('memory')) rows.push(...await served(o.site, isolated, (url) => measureMemory(browser, url)));
-    if (o.only.includes('longtasks')) rows.push(...await served(o.site, isolated, (url) => measureLongTasks(browser, url)));
+    for (const [name, how, measure] of [
+      ['speed', isolated, (url) => measureSpeed(browser, url, o)],
+      ['cold', LINE, (url) => measureColdStart(browser, url, o.runs)],
+      ['warm', kept, (url) => measureWarmStart(browser, url, 4 * o.runs)],
+      ['memory', isolated, (url) => measureMemory(browser, url)],
+      ['longtasks', isolated, (url) => measureLongTasks(browser, url)],
+    ]) {
+      if (o.only.includes(name)) rows.push(...await served(o.site, how, measure));
+    }
   } finally {
     await browser.close();
   }
