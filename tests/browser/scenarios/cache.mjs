@@ -11,7 +11,7 @@ const FILE = readFileSync(join(ROOT, RANDOM));
 const INTEGRITY = `sha256-${createHash('sha256').update(FILE).digest('base64')}`;
 
 /** In the page: loads, embeds and waits until the model is kept; tells where it came from and what the caches hold. */
-async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options = {}, kept = true }) {
+async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options = {}, kept = true, bytes }) {
   const { events, onProgress } = recorder();
   const minnow = await Minnow.load({ model: RANDOM, threads: 1, onProgress, ...options });
   const hash = await vectorsHash(await minnow.embed(['one', 'and two']));
@@ -20,7 +20,12 @@ async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options 
     const keys = await Promise.all(names.filter((name) => name !== 'app').map(async (name) => (await caches.open(name)).keys()));
     return keys.flat().map(({ url }) => url).filter((url) => url.includes('/sha256/'));
   };
-  while (kept && (await models()).length === 0) await wait(20);
+  const whole = async () => {
+    const entries = await Promise.all((await models()).map((url) => caches.match(url)));
+    const sizes = await Promise.all(entries.map(async (entry) => (await entry?.blob())?.size));
+    return sizes.includes(bytes);
+  };
+  while (kept && !(await whole())) await wait(20);
   await minnow.close();
   return { hash, fromCache: events.some(({ fromCache }) => fromCache), ready: events.at(-1), models: await models() };
 }
@@ -88,6 +93,12 @@ function scenario(name, test) {
   };
 }
 
+/**
+ * @param {import('../harness.mjs').Context} context @param {import('../server.mjs').Site} site @param {object} [argument]
+ * @returns {Promise<any>}
+ */
+const visited = (context, site, argument) => context.run(site, visit, { argument: { bytes: FILE.length, ...argument } });
+
 /** @param {import('../server.mjs').Site} site */
 const downloads = (site) => site.requests.filter(({ path }) => path.endsWith('.minnow')).length;
 
@@ -95,9 +106,9 @@ const downloads = (site) => site.requests.filter(({ path }) => path.endsWith('.m
 export const scenarios = [
   scenario('the second visit asks no server for the model', async (context, site) => {
     for (const options of [{}, { integrity: INTEGRITY }, { worker: false }]) {
-      const first = await context.run(site, visit, { argument: { options } });
+      const first = await visited(context, site, { options });
       const asked = downloads(site);
-      const second = await context.run(site, visit, { argument: { options } });
+      const second = await visited(context, site, { options });
       assert.equal(downloads(site), asked);
       assert.ok(second.fromCache && second.ready.fromCache);
       assert.equal(second.hash, first.hash);
@@ -107,14 +118,14 @@ export const scenarios = [
   }),
   scenario('cache: false keeps and takes nothing', async (context, site) => {
     for (let i = 1; i <= 2; i++) {
-      const { models, fromCache } = await context.run(site, visit, { argument: { options: { cache: false }, kept: false } });
+      const { models, fromCache } = await visited(context, site, { options: { cache: false }, kept: false });
       assert.deepEqual({ models, fromCache, asked: downloads(site) }, { models: [], fromCache: false, asked: i });
     }
   }),
   scenario('a reload without any server', async (context, site) => {
     site.answer('/app-worker.js', { type: 'text/javascript', body: APP_WORKER });
     await context.run(site, installApp);
-    const page = await context.open(site, visit, { argument: {} });
+    const page = await context.open(site, visit, { argument: { bytes: FILE.length } });
     const online = await page.result();
     await site.close();
     await page.reload();
@@ -124,36 +135,36 @@ export const scenarios = [
     assert.ok(offline.fromCache);
   }),
   ...['bits', 'cut', 'empty', 'html'].map((how) => scenario(`a damaged model heals: ${how}`, async (context, site) => {
-    const first = await context.run(site, visit, { argument: {} });
+    const first = await visited(context, site);
     assert.equal(await context.run(site, damage, { argument: { how } }), 1);
-    const second = await context.run(site, visit, { argument: {} });
+    const second = await visited(context, site);
     assert.equal(second.hash, first.hash);
     assert.equal(downloads(site), 2);
-    const third = await context.run(site, visit, { argument: {} });
+    const third = await visited(context, site);
     assert.equal(third.hash, first.hash);
     assert.equal(downloads(site), 2, 'it has not healed');
   })),
   scenario('another version takes the place of the one before', async (context, site) => {
-    await context.run(site, visit, { argument: {} });
+    await visited(context, site);
     const model = (/** @type {string} */ url, /** @type {string} */ integrity) => ({ options: { model: { url, integrity, name: 'random' } } });
-    const named = await context.run(site, visit, { argument: model(`${RANDOM}?v=1`, INTEGRITY) });
+    const named = await visited(context, site, model(`${RANDOM}?v=1`, INTEGRITY));
     assert.equal(downloads(site), 1, 'the same bytes under another URL');
     assert.equal(named.models.length, 1);
   }),
   scenario('two tabs that load at once', async (context, site) => {
     site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
-    const pages = await Promise.all([0, 1].map(() => context.open(site, visit, { argument: {} })));
+    const pages = await Promise.all([0, 1].map(() => context.open(site, visit, { argument: { bytes: FILE.length } })));
     const [one, two] = await Promise.all(pages.map((page) => page.result()));
     assert.equal(one.hash, two.hash);
     assert.equal(one.models.length, 1);
     const asked = downloads(site);
-    assert.ok((await context.run(site, visit, { argument: {} })).fromCache);
+    assert.ok((await visited(context, site)).fromCache);
     assert.equal(downloads(site), asked);
   }),
   scenario('closed at once, the next visit still works', async (context, site) => {
     for (const options of [{ worker: false }, {}]) {
-      await context.run(site, visit, { argument: { options, kept: false } });
-      const again = await context.run(site, visit, { argument: { options } });
+      await visited(context, site, { options, kept: false });
+      const again = await visited(context, site, { options });
       assert.equal(again.models.length, 1);
     }
   }),
