@@ -4,7 +4,7 @@
 # usage: run-tests.sh COMMAND...      each argument is one shell command
 #
 # A command is counted by the closing lines it prints: cmocka's "[  PASSED  ] N test(s)." and "[  FAILED  ] N test(s)", or a last line
-# "N passed, N failed"; one that prints neither is one test, passed if it exits with 0. One that exits otherwise and names no
+# "N passed, N failed" (", N skipped"); one that prints neither is one test, passed if it exits with 0. One that exits otherwise and names no
 # failure counts as one failure: it crashed, or ran longer than $TEST_TIMEOUT seconds. If $TEST_TALLY names a file, the sums are
 # added to it as a line. Commands that took $TEST_SLOW seconds (10) or more are named with their times at the end.
 set -u
@@ -26,8 +26,8 @@ for command in "$@"; do
     f=$(sum 's/^\[  FAILED  \] ([0-9]+) test\(s\).*/\1/p')
     s=$(sum 's/^\[  SKIPPED \] ([0-9]+) test\(s\).*/\1/p')
     if ((p + f + s == 0)); then
-        if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
-            p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]}
+        if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+            p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[4]:-0}
         elif ((status == 0)); then p=1
         fi
     fi

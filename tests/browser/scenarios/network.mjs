@@ -102,7 +102,7 @@ export const scenarios = [
   loading('stalled, then aborted', { stallAfter: 50000 }, ({ error }) => {
     assert.equal(error?.message, 'patience is over');
   }, { abortAfter: 500 }),
-  loading('HTML with 200 in place of a model', { body: HTML, type: 'text/html' }, fails('network', /http:.*random\.minnow/)),
+  loading('HTML with 200 in place of a model', { body: HTML, type: 'text/html' }, fails('format', /http:.*random\.minnow: a web page/)),
   loading('HTML with 200 and no type in place of a model', { body: HTML, type: '' }, fails('format', /http:.*random\.minnow/)),
   loading('another file in place of a model', { body: 'PK\x03\x04'.padEnd(5000, 'z') }, fails('format', /random\.minnow/)),
   loading('a file that is cut', { body: FILE.subarray(0, 200000) }, fails('format', /random\.minnow/)),
@@ -111,7 +111,7 @@ export const scenarios = [
   loading('no server', {}, fails('network', /localhost:1\b/), { options: { model: 'http://localhost:1/model.minnow' } }),
   ...['text/plain', 'application/octet-stream', ''].map((type) =>
     loading(`.wasm as '${type}'`, { type }, works, { path: '/js/wasm/minnow-relaxed.wasm' })),
-  loading('HTML with 200 in place of .wasm', { body: HTML, type: 'text/html' }, fails('network', /minnow-relaxed\.wasm/),
+  loading('HTML with 200 in place of .wasm', { body: HTML, type: 'text/html' }, fails('format', /minnow-relaxed\.wasm: a web page/),
     { path: '/js/wasm/minnow-relaxed.wasm' }),
   loading('.wasm compressed', {}, works, { site: { compress: true } }),
   loading('.wasm not found', { status: 404, body: '' }, fails('network', /minnow-relaxed\.wasm/),
