@@ -11,6 +11,7 @@ need lld-19 command -v wasm-ld-19
 need libclang-rt-19-dev-wasm32 test -e "$(clang-19 --target=wasm32-wasi -print-libgcc-file-name 2> /dev/null)"
 need wasi-libc test -e /usr/lib/wasm32-wasi/libc.a
 need brotli command -v brotli
+need chromium test -x "${CHROMIUM:-/usr/bin/chromium}"
 install_missing
 PATH=$(sh scripts/get-node.sh):$PATH
 export PATH
