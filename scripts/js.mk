@@ -6,7 +6,7 @@
 NODE ?= node
 WASM_CC ?= clang-19
 JS_TOOLS := js/node_modules/.package-lock.json
-JS_BUILT := js/dist/index.js
+JS_BUILT := js/types/index.d.ts
 JS_SRC := $(shell find js/src -name '*.js' 2>/dev/null)
 JS_TESTS := $(sort $(wildcard js/test/*.test.js js/test/*.test.mjs))
 HAS_JS := $(and $(shell command -v $(NODE) 2>/dev/null),$(shell command -v $(WASM_CC) 2>/dev/null))
@@ -17,8 +17,18 @@ $(JS_TOOLS): js/package.json js/package-lock.json
 	@touch $@
 $(JS_BUILT): $(JS_TOOLS) $(JS_SRC) js/build.mjs js/tsconfig.json
 	cd js && $(NODE) node_modules/typescript/bin/tsc && $(NODE) build.mjs
+	@touch $@
 
 .PHONY: js test-js
 js: wasm $(JS_BUILT) ## the npm package: js/dist, js/types, js/wasm
 test-js: js ## the npm package's tests in Node
 	@$(RUN_TESTS) $(js_commands)
+
+# Bundlers, type checkers and the libraries that the adapters are for (js/test/peers): 200 packages that nobody else needs.
+JS_PEERS := js/test/peers/node_modules/.package-lock.json
+$(JS_PEERS): js/test/peers/package.json js/test/peers/package-lock.json
+	cd js/test/peers && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+.PHONY: test-js-peers
+test-js-peers: js $(JS_PEERS) ## the packed package in bundlers, under type checkers, and its adapters in the libraries they are for
+	@$(RUN_TESTS) 'cd js && $(NODE) --test --test-reporter=./test/reporter.mjs test/adapters.test.mjs test/bundlers/bundlers.test.mjs test/package/package.test.mjs'

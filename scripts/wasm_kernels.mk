@@ -10,9 +10,11 @@ $(WASM_BUILD)/check_kernels-$(1).wasm: $(patsubst %.c,$(WASM_BUILD)/$(1)/%.o,$(W
 endef
 $(foreach m,simd relaxed,$(eval $(call wasm_check_module,$m)))
 WASM_CHECKS := $(foreach m,simd relaxed,$(WASM_BUILD)/check_kernels-$m.wasm)
-.PHONY: test-wasm-kernels vnni-bench
+.PHONY: test-wasm-kernels test-wasm-kernels-all vnni-bench
 test-wasm-kernels: $(WASM_CHECKS) ## every kernel of the WASM modules against the reference (Node; BROWSER=1: in Chromium)
 	@$(NODE) tests/kernels/check_wasm.mjs $(WASM_BUILD) $(if $(BROWSER),--browser)
+test-wasm-kernels-all: $(WASM_CHECKS)
+	@$(RUN_TESTS) '$(NODE) tests/kernels/check_wasm.mjs $(WASM_BUILD)' '$(NODE) tests/kernels/check_wasm.mjs $(WASM_BUILD) --browser'
 vnni-bench: wasm $(WASM_CHECKS) ## a folder that times the WASM tiers on any machine with Node from 22 on
 	@mkdir -p $(BUILD)/vnni-bench
 	@cp bench/bench_wasm.mjs $(BUILD)/vnni-bench/bench.mjs

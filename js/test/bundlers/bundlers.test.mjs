@@ -194,8 +194,7 @@ test('webpack', { skip }, async () => {
   await pageOf(out);
 });
 
-// Until version 7 its development server moves our modules away from our files; from 8 it does not.
-for (const version of ['vite', 'vite7']) {
+for (const version of ['vite']) {
   test(`${version}: build`, { skip }, async () => {
     const { build } = await peer(version);
     const outDir = join(app, `out-${version}`);
