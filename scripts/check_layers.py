@@ -47,9 +47,9 @@ PIECES = {
     "src/convert/math/math_impl.h", "src/convert/math/math_functions.h", "src/convert/math/math_gemm.h",
     "src/run/kernels/kernels_impl.h", "src/run/kernels/functions.h", "src/run/kernels/rows_impl.h",
     "src/run/kernels/dot_impl.h", "src/run/kernels/linear_impl.h", "src/run/kernels/linear_meanwhile.h",
-    "src/run/kernels/attention_impl.h",
+    "src/run/kernels/attention_impl.h", "src/run/kernels/tile_wasm.h", "src/run/kernels/tile_wasm_i16.h",
     "src/run/kernels/verbs_scalar.h", "src/run/kernels/verbs_avx2.h", "src/run/kernels/verbs_avx512.h",
-    "src/run/kernels/verbs_neon.h", "src/run/kernels/tile_i8mm.h", "src/run/kernels/linear_amx.h",
+    "src/run/kernels/verbs_neon.h", "src/run/kernels/verbs_wasm.h", "src/run/kernels/tile_i8mm.h", "src/run/kernels/linear_amx.h",
     "src/run/kernels/attention_amx.h",
     "src/base/crc32c_streams.h",
 }
