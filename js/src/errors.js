@@ -3,15 +3,15 @@
 
 /**
  * What went wrong:
- * - `no-simd`: this engine has no WebAssembly, or none with SIMD
- * - `csp`: the page's Content-Security-Policy forbids it; the message names the directive
+ * - `no-simd`: this browser has no WebAssembly, or none with SIMD
+ * - `csp`: the page's Content-Security-Policy forbids WebAssembly; the message names the directive
  * - `memory`: out of memory, or over `memoryLimit`
- * - `network`: a file could not be fetched, or is not what was asked for; the message names the URL
+ * - `network`: a file could not be fetched or read; the message names the URL or path
  * - `integrity`: the bytes are not those that were promised
- * - `format`: the model file is damaged or of another kind
+ * - `format`: a file is damaged or of another kind
  * - `unsupported`: well-formed, but something that Minnow does not do
  * - `argument`: a call is wrong; the message names the argument
- * - `closed`: after `close()`, or after the worker died
+ * - `closed`: after `close()`, or after the worker or its engine died
  * @typedef {'no-simd'|'csp'|'memory'|'network'|'integrity'|'format'|'unsupported'|'argument'|'closed'} MinnowErrorCode
  */
 
