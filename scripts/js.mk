@@ -10,7 +10,7 @@ JS_BUILT := js/types/index.d.ts
 JS_SRC := $(shell find js/src -name '*.js' 2>/dev/null)
 JS_TESTS := $(sort $(wildcard js/test/*.test.js js/test/*.test.mjs))
 HAS_JS := $(and $(shell command -v $(NODE) 2>/dev/null),$(shell command -v $(WASM_CC) 2>/dev/null))
-js_commands = $(if $(HAS_JS),'cd js && $(NODE) --test --test-reporter=./test/reporter.mjs $(JS_TESTS:js/%=%)')
+js_commands = $(if $(HAS_JS),'cd js && $(NODE) --test --test-reporter=../scripts/node-reporter.mjs $(JS_TESTS:js/%=%)')
 
 $(JS_TOOLS): js/package.json js/package-lock.json
 	cd js && npm ci --ignore-scripts --no-audit --no-fund

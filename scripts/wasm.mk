@@ -55,7 +55,7 @@ $(foreach m,$(WASM_MODULES),$(eval $(call wasm_module,$m)))
 test-wasm: wasm ## the WASM modules' tests, in Node
 	@$(RUN_TESTS) $(wasm_commands)
 WASM_TESTS := $(wildcard tests/wasm/test_*.mjs)
-wasm_commands = 'BUILD="$(BUILD)" NODE="$(NODE)" bash scripts/node-test.sh $(WASM_TESTS)'
+wasm_commands = 'BUILD="$(BUILD)" $(NODE) --test --test-reporter=./scripts/node-reporter.mjs $(WASM_TESTS)'
 # Part of `make test` where what they need is there.
 has = $(shell command -v $(1) 2>/dev/null)
 ifneq ($(and $(call has,$(WASM_CC)),$(call has,$(WASM_LD)),$(call has,$(NODE)),$(wildcard $(WASM_LIBC))),)
