@@ -2,6 +2,7 @@
 // One WASM instance with one model: text in, vectors out, everything synchronous once it is made. What the module exports
 // and who owns what is said in wasm/minnow_wasm.h; addresses and sizes here are numbers of bytes in its memory.
 import { MinnowError } from './errors.js';
+import { FileMemory } from './file-memory.js';
 import { startThreads } from './threads.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from './variants.js';
 
@@ -13,22 +14,17 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
 /** Scratch memory beyond this is given back after the call that needed it. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
 const PAGE_BYTES = 65536;
+const CLOSED = 'the engine is closed';
 /** Of shared memory: its first size, and its largest if no limit is given, which some browsers set aside at once. */
 const SHARED_PAGES = { initial: 32, maximum: 16384 };
 
 /**
- * @typedef {object} Exports functions of wasm/minnow_wasm.h
+ * @typedef {object} Exports further functions of wasm/minnow_wasm.h
  * @property {WebAssembly.Memory} [memory]
  * @property {() => number} minnow_wasm_abi
  * @property {() => number} minnow_wasm_error
- * @property {(bytes: number) => number} minnow_wasm_allocate
- * @property {(address: number, bytes: number) => number} minnow_wasm_reallocate
- * @property {(address: number) => void} minnow_wasm_release
  * @property {(bytes: number) => void} minnow_wasm_memory_limit
  * @property {() => number} minnow_wasm_memory_used
- * @property {() => void} minnow_wasm_sha256_begin
- * @property {(address: number, bytes: number) => void} minnow_wasm_sha256_update
- * @property {(digest: number) => void} minnow_wasm_sha256_end
  * @property {(address: number, bytes: number, verified: number) => number} minnow_wasm_open
  * @property {() => void} minnow_wasm_close
  * @property {() => number} minnow_wasm_info_get
@@ -38,28 +34,17 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
  * @property {(text: number, bytes: number, vectors: number, capacity: number, encoding: number) => number} minnow_wasm_encode_tokens
  * @property {(text: number, bytes: number, maxTokens: number, ids: number, capacity: number, n: number) => number} minnow_wasm_tokenize
  */
-/** @typedef {Exports & import('./threads.js').ThreadExports} AllExports */
+/** @typedef {import('./file-memory.js').FileExports} FileExports */
+/** @typedef {Exports & FileExports & import('./threads.js').ThreadExports} AllExports */
 
 /** @typedef {{maxTokens?: number, pooling?: string, normalize?: boolean}} EncodeOptions 0 or left out: the model's own */
 /** @typedef {{dimensions: number, maxTokens: number, maxPositions: number, pooling: string, isa: string, threads: number}} EngineInfo */
 
-/**
- * What the model's bytes are written to: WASM memory, where the model will be opened in place.
- * @typedef {object} Sink
- * @property {(bytes: number) => void} reserve room for the whole file; again, with more, when its size was not known
- * @property {(chunk: Uint8Array, later?: boolean) => void} write copies behind the last and hashes; `later`: leaves that to digest
- * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
- * @property {() => void} reset forgets what was written
- * @property {(offset: number, length: number) => Uint8Array} read a copy of what was written, while the engine is open
- */
+/** @typedef {FileMemory} Sink */
 
 export class Engine {
   /** @type {AllExports} */ #exports;
   /** @type {WebAssembly.Memory} */ #memory;
-  /** @type {{address: number, capacity: number, written: number, hashed: number}} */
-  #file = { address: 0, capacity: 0, written: 0, hashed: 0 };
-  /** True: the file belongs to the model. */
-  #opened = false;
   #scratch = { address: 0, capacity: 0 };
   #encoder = new TextEncoder();
   #decoder = new TextDecoder();
@@ -82,14 +67,11 @@ export class Engine {
     exports.minnow_wasm_memory_limit(Math.min(memoryLimit ?? 0, 2 ** 32 - PAGE_BYTES));
     /** @type {{simd: 'relaxed'|'simd', reason: string}} */
     this.picked = { simd: 'simd', reason: '' };
-    /** @type {Sink} */
-    this.sink = {
-      reserve: (bytes) => this.#reserve(bytes),
-      write: (chunk, later = false) => this.#write(chunk, later),
-      digest: () => this.#digest(),
-      reset: () => this.#reset(),
-      read: (offset, length) => this.#read(offset, length),
-    };
+    /** Where the model's bytes go, to be opened in place. @readonly */
+    this.sink = new FileMemory(exports, memory, {
+      allocated: (allocate, bytes) => this.#allocated(allocate, bytes, 'the model'),
+      closedLine: CLOSED,
+    });
   }
 
   /**
@@ -136,8 +118,7 @@ export class Engine {
    * @returns {EngineInfo}
    */
   open({ verified }) {
-    const { address, written } = this.#file;
-    this.#opened = true;
+    const { address, written } = this.sink.take({ unchanged: true });
     this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
     this.#configure({});
     return this.info();
@@ -232,6 +213,7 @@ export class Engine {
   close() {
     if (!this.#dead) this.#exports.minnow_wasm_close();
     this.#dead = true;
+    this.sink.close();
     this.#endThreads();
   }
 
@@ -251,63 +233,6 @@ export class Engine {
       names.push(this.#string(address));
     }
     throw new MinnowError('argument', `isa ${isa}: this module has ${names.join(', ')}`);
-  }
-
-  /** @param {number} bytes */
-  #reserve(bytes) {
-    const file = this.#file;
-    if (bytes <= file.capacity) return;
-    file.address = this.#allocated(() => this.#exports.minnow_wasm_reallocate(file.address, bytes), bytes, 'the model');
-    file.capacity = bytes;
-  }
-
-  #reset() {
-    // Bytes that a model was opened from went with that model.
-    if (this.#opened) this.#file = { address: 0, capacity: 0, written: 0, hashed: 0 };
-    this.#opened = false;
-    this.#file.written = 0;
-    this.#file.hashed = 0;
-  }
-
-  /**
-   * @param {number} offset
-   * @param {number} length
-   */
-  #read(offset, length) {
-    if (this.#dead) throw new MinnowError('closed', 'the engine is closed');
-    const { address, written } = this.#file;
-    if (offset + length > written) throw new MinnowError('argument', `the model has ${written} bytes`);
-    return new Uint8Array(this.#memory.buffer).slice(address + offset, address + offset + length);
-  }
-
-  /**
-   * @param {Uint8Array} chunk
-   * @param {boolean} later
-   */
-  #write(chunk, later) {
-    const file = this.#file;
-    if (chunk.length > file.capacity - file.written) {
-      throw new MinnowError('argument', `the model is longer than the ${file.capacity} bytes that were reserved`);
-    }
-    new Uint8Array(this.#memory.buffer).set(chunk, file.address + file.written);
-    file.written += chunk.length;
-    if (!later) this.#hash();
-  }
-
-  /** Hashes what lies in memory and is not hashed yet. */
-  #hash() {
-    const file = this.#file;
-    if (file.hashed === 0) this.#exports.minnow_wasm_sha256_begin();
-    this.#exports.minnow_wasm_sha256_update(file.address + file.hashed, file.written - file.hashed);
-    file.hashed = file.written;
-  }
-
-  #digest() {
-    this.#hash();
-    const [address] = this.#room([32]);
-    this.#exports.minnow_wasm_sha256_end(address);
-    const digest = new Uint8Array(this.#memory.buffer, address, 32);
-    return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
   }
 
   /**
@@ -356,12 +281,13 @@ export class Engine {
    * @returns {T}
    */
   #call(call) {
-    if (this.#dead) throw new MinnowError('closed', 'the engine is closed');
+    if (this.#dead) throw new MinnowError('closed', CLOSED);
     try {
       return call();
     } catch (cause) {
       // A trap leaves the instance in no known state.
       this.#dead = true;
+      this.sink.close();
       throw new MinnowError('closed', `the engine failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
     }
   }

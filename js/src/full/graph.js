@@ -2,12 +2,14 @@
 // One instance of minnow-full.wasm with one ONNX graph in it; everything synchronous once it is made. What the module
 // exports and who owns what is said in wasm/full.h and wasm/minnow_wasm.h; addresses and sizes are bytes in its memory.
 import { MinnowError } from '../errors.js';
+import { FileMemory } from '../file-memory.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from '../variants.js';
 import { TYPES, typeOf } from './types.js';
 
 const ABI = 1;
 const PAGE_BYTES = 65536;
 const MAX_RANK = 8;
+const CLOSED = 'this session is released';
 /** Of minnow_full_value, counted in 32-bit words: name, type, rank, dims, symbols, data, bytes. */
 const VALUE = { name: 0, type: 1, rank: 2, dims: 3, symbols: 3 + MAX_RANK, data: 3 + 2 * MAX_RANK, bytes: 4 + 2 * MAX_RANK };
 const VALUE_WORDS = 5 + 2 * MAX_RANK;
@@ -27,16 +29,10 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
 /** @typedef {{type: Type, dims: number[], data: TensorData}} Tensor data is row-major */
 
 /**
- * @typedef {object} Exports
+ * @typedef {object} OwnExports
  * @property {WebAssembly.Memory} memory
  * @property {() => number} minnow_wasm_abi
- * @property {(bytes: number) => number} minnow_wasm_allocate
- * @property {(address: number, bytes: number) => number} minnow_wasm_reallocate
- * @property {(address: number) => void} minnow_wasm_release
  * @property {(bytes: number) => void} minnow_wasm_memory_limit
- * @property {() => void} minnow_wasm_sha256_begin
- * @property {(address: number, bytes: number) => void} minnow_wasm_sha256_update
- * @property {(digest: number) => void} minnow_wasm_sha256_end
  * @property {() => number} minnow_full_error
  * @property {(address: number, bytes: number, owned: number, memoryLimit: number) => number} minnow_full_open
  * @property {() => void} minnow_full_close
@@ -48,13 +44,11 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
  * @property {(i: number, type: number, rank: number, dims: number) => number} minnow_full_set
  * @property {(wanted: number) => number} minnow_full_run
  */
+/** @typedef {OwnExports & import('../file-memory.js').FileExports} Exports */
 
 export class Graph {
   /** @type {Exports} */ #exports;
-  #file = { address: 0, capacity: 0, written: 0, hashed: 0 };
-  /** True: the file belongs to the graph. */
-  #opened = false;
-  /** Room for what calls hand over by address: dims, a digest, which outputs are wanted. */
+  /** Room for what calls hand over by address: dims, which outputs are wanted. */
   #scratch = { address: 0, capacity: 0 };
   #decoder = new TextDecoder();
   #dead = false;
@@ -71,14 +65,11 @@ export class Graph {
     if (abi !== ABI || typeof exports.minnow_full_open !== 'function')
       throw new MinnowError('unsupported', 'the WASM module is not minnow-full.wasm of this version of Minnow');
     exports.minnow_wasm_memory_limit(Math.min(memoryLimit ?? 0, 2 ** 32 - PAGE_BYTES));
-    /** @type {import('../load/intake.js').Sink} */
-    this.sink = {
-      reserve: (bytes) => this.#reserve(bytes),
-      write: (chunk, later = false) => this.#write(chunk, later),
-      digest: () => this.#digest(),
-      reset: () => this.#reset(),
-      read: (offset, length) => this.#read(offset, length),
-    };
+    /** Where the file's bytes go, to be opened in place. @readonly */
+    this.sink = new FileMemory(exports, exports.memory, {
+      allocated: (allocate, bytes) => this.#allocated(allocate, bytes),
+      closedLine: CLOSED,
+    });
   }
 
   /**
@@ -101,8 +92,7 @@ export class Graph {
 
   /** Opens what the sink was given. The bytes are the graph's from here on, and no longer the file's. */
   open() {
-    const { address, written } = this.#file;
-    this.#opened = true;
+    const { address, written } = this.sink.take({ unchanged: false });
     this.#check(this.#call(() => this.#exports.minnow_full_open(address, written, 1, 0)));
     const { minnow_full_n_inputs, minnow_full_n_outputs, minnow_full_input, minnow_full_output } = this.#exports;
     this.inputs = Array.from({ length: minnow_full_n_inputs() }, (_, i) => this.#info(minnow_full_input(i)));
@@ -142,6 +132,7 @@ export class Graph {
   /** Nothing can be called after it. The memory itself goes when the last reference to the instance does. */
   close() {
     this.#dead = true;
+    this.sink.close();
     this.#exports = /** @type {any} */ (null);
   }
 
@@ -177,65 +168,9 @@ export class Graph {
     return { type, dims, data: new TYPES[type].Array(bytes) };
   }
 
-  /** @param {number} bytes */
-  #reserve(bytes) {
-    const file = this.#file;
-    if (bytes <= file.capacity) return;
-    file.address = this.#allocated(() => this.#exports.minnow_wasm_reallocate(file.address, bytes), bytes);
-    file.capacity = bytes;
-  }
-
-  #reset() {
-    // Bytes that a graph was opened from went with it.
-    if (this.#opened) this.#file = { address: 0, capacity: 0, written: 0, hashed: 0 };
-    this.#opened = false;
-    this.#file.written = 0;
-    this.#file.hashed = 0;
-  }
-
-  /**
-   * @param {Uint8Array} chunk
-   * @param {boolean} later
-   */
-  #write(chunk, later) {
-    const file = this.#file;
-    if (chunk.length > file.capacity - file.written)
-      throw new MinnowError('argument', `the file is longer than the ${file.capacity} bytes that were reserved`);
-    new Uint8Array(this.#exports.memory.buffer).set(chunk, file.address + file.written);
-    file.written += chunk.length;
-    if (!later) this.#hash();
-  }
-
-  /**
-   * @param {number} offset
-   * @param {number} length
-   */
-  #read(offset, length) {
-    if (this.#dead || this.#opened) throw new MinnowError('closed', 'the file is no longer there');
-    const { address, written } = this.#file;
-    if (offset + length > written) throw new MinnowError('argument', `the file has ${written} bytes`);
-    return new Uint8Array(this.#exports.memory.buffer).slice(address + offset, address + offset + length);
-  }
-
-  /** Hashes what lies in memory and is not hashed yet. */
-  #hash() {
-    const file = this.#file;
-    if (file.hashed === 0) this.#exports.minnow_wasm_sha256_begin();
-    this.#exports.minnow_wasm_sha256_update(file.address + file.hashed, file.written - file.hashed);
-    file.hashed = file.written;
-  }
-
-  #digest() {
-    this.#hash();
-    const address = this.#room(32);
-    this.#exports.minnow_wasm_sha256_end(address);
-    const digest = new Uint8Array(this.#exports.memory.buffer, address, 32);
-    return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  }
-
   /** @param {number} bytes @returns {number} scratch memory; what was there is lost */
   #room(bytes) {
-    if (this.#dead) throw closed();
+    if (this.#dead) throw new MinnowError('closed', CLOSED);
     if (bytes > this.#scratch.capacity) {
       this.#exports.minnow_wasm_release(this.#scratch.address);
       this.#scratch = { address: 0, capacity: 0 };
@@ -261,7 +196,7 @@ export class Graph {
    * @returns {T}
    */
   #call(call) {
-    if (this.#dead) throw closed();
+    if (this.#dead) throw new MinnowError('closed', CLOSED);
     try {
       return call();
     } catch (cause) {
@@ -286,8 +221,4 @@ export class Graph {
     const memory = new Uint8Array(this.#exports.memory.buffer);
     return this.#decoder.decode(memory.subarray(address, memory.indexOf(0, address)));
   }
-}
-
-function closed() {
-  return new MinnowError('closed', 'this session is released');
 }
