@@ -19,6 +19,8 @@ wasm_opt = $(if $(or $(findstring src/run/kernels/kernels_,$(1)),$(findstring ch
 WASM_CFLAGS := --target=wasm32-wasi -std=c11 -Os -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
     -mbulk-memory -mnontrapping-fptoint -msign-ext $(FLAGS_WANTED) -Werror -Wframe-larger-than=32768 -DMINNOW_MINIMAL \
     -Iinclude -Isrc -Iwasm -D_GNU_SOURCE -MMD -MP
+# Kernels' pointers do not wrap around: where they might, a load's constant offset is not put in its instruction but added beforehand.
+wasm_cflags = $(if $(findstring src/run/kernels/kernels_,$(1)),$(filter-out -fno-strict-overflow,$(WASM_CFLAGS)),$(WASM_CFLAGS))
 WASM_LDFLAGS := --no-entry --gc-sections --strip-all --fatal-warnings -z stack-size=65536 --stack-first --export=__stack_pointer
 WASM_LIBS = $(WASM_LIBC) $(shell $(WASM_CC) --target=wasm32-wasi -print-libgcc-file-name)
 
@@ -44,7 +46,7 @@ WASM_LINK_relaxed-threads := $(WASM_LINK_THREADS)
 define wasm_module
 $(WASM_BUILD)/$(1)/%.o: %.c Makefile $(wildcard scripts/wasm*.mk)
 	@mkdir -p $$(@D)
-	$$(call say,CC  $$@)$$(WASM_CC) $$(WASM_CFLAGS) $$(call wasm_opt,$$<) $$(WASM_FLAGS_$(1)) -c $$< -o $$@
+	$$(call say,CC  $$@)$$(WASM_CC) $$(call wasm_cflags,$$<) $$(call wasm_opt,$$<) $$(WASM_FLAGS_$(1)) -c $$< -o $$@
 $(WASM_BUILD)/minnow-$(1).wasm: $(WASM_SRC_$(1):%.c=$(WASM_BUILD)/$(1)/%.o)
 	$$(call say,LD  $$@)$$(WASM_LD) $$(WASM_LDFLAGS) $$(WASM_LINK_$(1)) $$^ $$(WASM_LIBS) -o $$@
 wasm: $(WASM_BUILD)/minnow-$(1).wasm

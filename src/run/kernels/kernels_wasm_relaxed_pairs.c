@@ -9,7 +9,7 @@
 #define TIER(name) name##_wasm_relaxed_pairs
 #define TIER_NAME "wasm-relaxed-pairs"
 #define TILE_ROWS 5
-#define TILE_PANELS 1
+#define TILE_PANELS 4
 #define TILE_VECTORS 2 /* 10 accumulators, 2 vectors of weights, 1 of codes, 1 of ones and the products in 15 registers */
 #define TILE_HEADER "run/kernels/tile_wasm.h"
 #define TILE_ONES 1

@@ -8,7 +8,7 @@
 #define TIER(name) name##_wasm_simd128
 #define TIER_NAME "wasm-simd128"
 #define TILE_ROWS 4 /* 8 accumulators, 4 vectors of codes, 1 of weights and a product in the 15 registers of V8 on x86 */
-#define TILE_PANELS 2
+#define TILE_PANELS 4
 #define TILE_HEADER "run/kernels/tile_wasm_i16.h"
 
 /* sum + the products of 4 bytes a lane */

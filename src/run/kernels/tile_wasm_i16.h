@@ -9,7 +9,11 @@
  *   acc   [ c0 (j, j+1)     c0 (j+2, j+3)     c1 (j, j+1)     c1 (j+2, j+3)   ]   i32x4
  *
  * Rows are widened beforehand, WIDE_INPUTS inputs at a time, for all columns of a tile. */
-#define NO_UNROLL _Pragma("clang loop unroll(disable)") /* it would take the constants out of the addresses */
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
+/* The compiler may not know where p points from: else it would add up pointers of its own in a loop, where a load's
+ * instruction has room for a constant. */
+#define FIXED(p) __asm__("" : "+r"(p))
+#define TILE_ANY_PANELS 1
 #define WIDE_INPUTS ((size_t)512)
 #define TILE_PAIRS 2 /* vectors of 2 columns at a time */
 
@@ -44,6 +48,8 @@ ALWAYS_INLINE void dot_part(const int16_t *wide, const uint8_t *panel, size_t n,
         UNROLL for (v = 0; v < TILE_PAIRS; v++) acc[r][v] = wasm_i32x4_splat(0);
     }
     NO_UNROLL for (; wide < end; wide += 4, panel += 4 * INT8_PANEL) {
+        FIXED(wide);
+        FIXED(panel);
         UNROLL for (v = 0; v < TILE_PAIRS; v++) b[v] = wide_columns(panel + 8 * v, side);
         UNROLL for (r = 0; r < rows; r++) {
             const v128_t a = wasm_v128_load64_splat(wide + r * WIDE_INPUTS);
