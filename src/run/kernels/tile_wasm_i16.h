@@ -10,11 +10,11 @@
  *
  * Rows are widened beforehand, WIDE_INPUTS inputs at a time, for all columns of a tile. */
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
-/* The compiler may not know where p points from: else it would add up pointers of its own in a loop, where a load's
- * instruction has room for a constant. */
+/* The compiler may not know where p points from: it would add up pointers of its own, where a load has room for a
+ * constant. */
 #define FIXED(p) __asm__("" : "+r"(p))
 #define TILE_ANY_PANELS 1
-#define WIDE_INPUTS ((size_t)512)
+#define WIDE_INPUTS ((size_t)384)
 #define TILE_PAIRS 2 /* vectors of 2 columns at a time */
 
 /* 4 inputs of 2 columns */
@@ -22,37 +22,35 @@ ALWAYS_INLINE v128_t wide_columns(const uint8_t *p, u7_side side) {
     return side == U7_PANELS ? wasm_u16x8_load8x8(p) : wasm_i16x8_load8x8(p);
 }
 
-/* Inputs `from` to `from` + n - 1 of each row -> [rows][WIDE_INPUTS]; n is a multiple of 4. */
-ALWAYS_INLINE void widen_rows(operands o, size_t from, size_t n, size_t rows, u7_side side, int16_t *wide) {
+/* Inputs `from` to `from` + n - 1 of each row -> [rows][WIDE_INPUTS / 4] vectors of the same 4 twice: engines put a
+ * constant in the address of a plain load only. n is a multiple of 4. */
+ALWAYS_INLINE void widen_rows(operands o, size_t from, size_t n, size_t rows, u7_side side, v128_t *wide) {
     size_t r, j;
     for (r = 0; r < rows; r++) {
         const uint8_t *x = o.x + r * o.stride + from;
-        int16_t *to = wide + r * WIDE_INPUTS;
-        for (j = 0; j + 8 <= n; j += 8)
-            wasm_v128_store(to + j, side == U7_ROWS ? wasm_u16x8_load8x8(x + j) : wasm_i16x8_load8x8(x + j));
-        if (j < n) {
-            const v128_t quad = wasm_v128_load32_zero(x + j);
-            wasm_v128_store64_lane(to + j, side == U7_ROWS ? wasm_u16x8_extend_low_u8x16(quad)
-                                                           : wasm_i16x8_extend_low_i8x16(quad), 0);
+        for (j = 0; j < n; j += 4) {
+            const v128_t quad = wasm_v128_load32_splat(x + j);
+            wide[(r * WIDE_INPUTS + j) / 4] = side == U7_ROWS ? wasm_u16x8_extend_low_u8x16(quad)
+                                                              : wasm_i16x8_extend_low_i8x16(quad);
         }
     }
 }
 
 /* out[r][c] (+)= the products of n inputs of `rows` rows and 2 TILE_PAIRS columns. */
-ALWAYS_INLINE void dot_part(const int16_t *wide, const uint8_t *panel, size_t n, int32_t *out, size_t out_stride,
+ALWAYS_INLINE void dot_part(const v128_t *wide, const uint8_t *panel, size_t n, int32_t *out, size_t out_stride,
                             size_t rows, int add, u7_side side) {
     v128_t acc[TILE_ROWS][TILE_PAIRS], b[TILE_PAIRS];
-    const int16_t *end = wide + n;
+    const v128_t *end = wide + n / 4;
     size_t r, v;
     UNROLL for (r = 0; r < rows; r++) {
         UNROLL for (v = 0; v < TILE_PAIRS; v++) acc[r][v] = wasm_i32x4_splat(0);
     }
-    NO_UNROLL for (; wide < end; wide += 4, panel += 4 * INT8_PANEL) {
+    NO_UNROLL for (; wide < end; wide++, panel += 4 * INT8_PANEL) {
         FIXED(wide);
         FIXED(panel);
         UNROLL for (v = 0; v < TILE_PAIRS; v++) b[v] = wide_columns(panel + 8 * v, side);
         UNROLL for (r = 0; r < rows; r++) {
-            const v128_t a = wasm_v128_load64_splat(wide + r * WIDE_INPUTS);
+            const v128_t a = wasm_v128_load(wide + r * (WIDE_INPUTS / 4));
             UNROLL for (v = 0; v < TILE_PAIRS; v++)
                 acc[r][v] = wasm_i32x4_add(acc[r][v], wasm_i32x4_dot_i16x8(a, b[v]));
         }
@@ -69,7 +67,7 @@ ALWAYS_INLINE void dot_part(const int16_t *wide, const uint8_t *panel, size_t n,
 }
 
 ALWAYS_INLINE void dot_tile_of(operands o, int32_t *out, size_t out_stride, size_t rows, size_t panels, u7_side side) {
-    BUFFER int16_t wide[TILE_ROWS * WIDE_INPUTS];
+    BUFFER v128_t wide[TILE_ROWS * WIDE_INPUTS / 4];
     size_t from, n, p, c;
     for (from = 0; from < o.k || from == 0; from += n) {
         n = o.k - from < WIDE_INPUTS ? o.k - from : WIDE_INPUTS;
