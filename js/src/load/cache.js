@@ -23,7 +23,12 @@ import { chunksOf, streamOf } from './streams.js';
  * @property {string | null} lastModified
  */
 
-/** @typedef {{bytes: number, chunks: AsyncGenerator<Uint8Array>}} Content */
+/**
+ * @typedef {object} Content
+ * @property {number} bytes
+ * @property {AsyncGenerator<Uint8Array>} chunks
+ * @property {boolean} [lasting] true: a chunk stays what it is when the next one is asked for
+ */
 
 /**
  * Where models and records lie. Any of these may throw.
@@ -155,7 +160,7 @@ class CacheShelf {
   async content(hash) {
     const response = await this.cache.match(contentKey(hash));
     if (response === undefined || response.body === null) return null;
-    return { bytes: Number(response.headers.get('content-length')), chunks: chunksOf(response.body) };
+    return { bytes: Number(response.headers.get('content-length')), chunks: chunksOf(response.body), lasting: true };
   }
 
   /** @param {string} hash @param {number} bytes @param {AsyncGenerator<Uint8Array>} chunks */

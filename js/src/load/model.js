@@ -20,6 +20,9 @@ import { progressOf } from './progress.js';
 import { resolveSource } from './source.js';
 import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
 
+/** So much is read from the cache before the module is compiled and has memory for it. */
+const AHEAD_BYTES = 1 << 23;
+
 /** @typedef {import('./intake.js').Sink} Sink */
 /** @typedef {import('./source.js').Source} Source */
 /** @typedef {import('./source.js').ModelSource} ModelSource */
@@ -148,7 +151,7 @@ class Opening {
       this.progress.fromCache = true;
       intake.begin({ later: !hash, announced: content.bytes });
       if (content.bytes !== record.bytes) throw new MinnowError('integrity', 'not the length that was stored');
-      await this.#take(content.chunks);
+      await this.#take(content.chunks, content.lasting ? AHEAD_BYTES : 0);
       intake.finish();
       if (hash && sink.digest() !== record.sha256) throw new MinnowError('integrity', 'not the bytes that were stored');
     } catch (error) {
@@ -218,14 +221,34 @@ class Opening {
     };
   }
 
-  /** @param {AsyncGenerator<Uint8Array>} chunks to the intake */
-  async #take(chunks) {
+  /**
+   * Chunks into the intake. The next one is asked for before one is copied, so that both go on at the same time.
+   * @param {AsyncGenerator<Uint8Array>} chunks
+   * @param {number} [ahead] bytes of chunks that may wait for the sink to be ready; 0: a chunk is valid only until the
+   *   next one is asked for
+   */
+  async #take(chunks, ahead = 0) {
+    const { ready } = this.intake.sink;
+    let started = ready === undefined;
+    ready?.then(() => { started = true; }, () => { started = true; }); // awaited below, where it rejects
+    /** @type {Uint8Array[]} */
+    const waiting = [];
+    let waitingBytes = 0;
     try {
+      let next = chunks.next();
       for (;;) {
-        const { done, value } = await raceAbort(chunks.next(), this.signal);
+        const { done, value } = await raceAbort(next, this.signal);
+        if (!done) {
+          if (ahead > 0) next = quiet(chunks.next());
+          waiting.push(value);
+          waitingBytes += value.length;
+          if (!started && waitingBytes < ahead) continue;
+        }
+        await ready;
+        for (const chunk of waiting.splice(0)) this.intake.add(chunk);
+        waitingBytes = 0;
         if (done) return;
-        await this.intake.sink.ready;
-        this.intake.add(value);
+        if (ahead === 0) next = chunks.next();
       }
     } catch (error) {
       chunks.return(undefined).catch(() => {});
@@ -292,6 +315,16 @@ function cacheOptions(option = true) {
     throw new MinnowError('argument', `cache: ${String(typeof option === 'object' ? mode : option)} is none of true, ` +
       `false, 'auto', 'verify', 'revalidate' and an object`);
   return { name: fields.name, folder: fields.folder, on: option !== false, mode };
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise that nobody may come to wait for
+ * @returns {Promise<T>} the same
+ */
+function quiet(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** True in browsers, which keep answers on their own. */
