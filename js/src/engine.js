@@ -2,7 +2,7 @@
 // One WASM instance with one model: text in, vectors out, everything synchronous once it is made. What the module exports
 // and who owns what is said in wasm/minnow_wasm.h; addresses and sizes here are numbers of bytes in its memory.
 import { MinnowError } from './errors.js';
-import { FileMemory } from './file-memory.js';
+import { fileMemory } from './file-memory.js';
 import { startThreads } from './threads.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from './variants.js';
 
@@ -14,7 +14,6 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
 /** Scratch memory beyond this is given back after the call that needed it. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
 const PAGE_BYTES = 65536;
-const CLOSED = 'the engine is closed';
 /** Of shared memory: its first size, and its largest if no limit is given, which some browsers set aside at once. */
 const SHARED_PAGES = { initial: 32, maximum: 16384 };
 
@@ -40,7 +39,7 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
 /** @typedef {{maxTokens?: number, pooling?: string, normalize?: boolean}} EncodeOptions 0 or left out: the model's own */
 /** @typedef {{dimensions: number, maxTokens: number, maxPositions: number, pooling: string, isa: string, threads: number}} EngineInfo */
 
-/** @typedef {FileMemory} Sink */
+/** @typedef {import('./file-memory.js').FileMemory} Sink */
 
 export class Engine {
   /** @type {AllExports} */ #exports;
@@ -68,10 +67,8 @@ export class Engine {
     /** @type {{simd: 'relaxed'|'simd', reason: string}} */
     this.picked = { simd: 'simd', reason: '' };
     /** Where the model's bytes go, to be opened in place. @readonly */
-    this.sink = new FileMemory(exports, memory, {
-      allocated: (allocate, bytes) => this.#allocated(allocate, bytes, 'the model'),
-      closedLine: CLOSED,
-    });
+    this.sink = fileMemory(() => this.#call(() => ({ exports, memory })),
+      (allocate, bytes) => this.#allocated(allocate, bytes, 'the model'));
   }
 
   /**
@@ -118,7 +115,7 @@ export class Engine {
    * @returns {EngineInfo}
    */
   open({ verified }) {
-    const { address, written } = this.sink.take({ unchanged: true });
+    const { address, written } = this.sink.take(true);
     this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
     this.#configure({});
     return this.info();
@@ -213,7 +210,6 @@ export class Engine {
   close() {
     if (!this.#dead) this.#exports.minnow_wasm_close();
     this.#dead = true;
-    this.sink.close();
     this.#endThreads();
   }
 
@@ -281,13 +277,12 @@ export class Engine {
    * @returns {T}
    */
   #call(call) {
-    if (this.#dead) throw new MinnowError('closed', CLOSED);
+    if (this.#dead) throw new MinnowError('closed', 'the engine is closed');
     try {
       return call();
     } catch (cause) {
       // A trap leaves the instance in no known state.
       this.#dead = true;
-      this.sink.close();
       throw new MinnowError('closed', `the engine failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
     }
   }

@@ -55,7 +55,7 @@ test('the module is within its budget, and asks for a clock at most', () => {
 
 for (const [folder, names] of [[GOLDEN, null], [SHARED, /^(?!.*(ort_|qdq))/]]) {
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json') && (names?.test(file) ?? true)) : [];
-  test(`golden graphs of ${folder === GOLDEN ? 'the repository' : 'the shared folder'}`, { skip: files.length === 0 }, async () => {
+  test(`golden graphs of ${folder === GOLDEN ? 'the repository' : 'the shared folder'}`, { skip: files.length === 0 && 'the folder is not here' }, async () => {
     for (const file of files) {
       const golden = JSON.parse(readFileSync(join(folder, file), 'utf8'));
       const session = await load(readFileSync(join(folder, golden.model)));
@@ -71,7 +71,7 @@ for (const [folder, names] of [[GOLDEN, null], [SHARED, /^(?!.*(ort_|qdq))/]]) {
   });
 }
 
-test('the native program gives the same', { skip: !existsSync(NATIVE) }, async () => {
+test('the native program gives the same', { skip: !existsSync(NATIVE) && 'no build/minnow: make' }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'minnow-full-'));
   try {
     for (const file of readdirSync(GOLDEN).filter((name) => name.endsWith('.onnx'))) {
@@ -275,7 +275,8 @@ function pooled({ data, dims: [, tokens, width] }, row, length) {
 }
 const dot = (/** @type {any} */ a, /** @type {any} */ b) => a.reduce((/** @type {number} */ sum, /** @type {number} */ x, /** @type {number} */ i) => sum + x * b[i], 0);
 
-test('MiniLM: a padded batch is its texts one by one, and what the native program gives', { skip: !existsSync(join(REAL, 'onnx/model.onnx')) || !existsSync(NATIVE) }, async () => {
+const noReal = (!existsSync(join(REAL, 'onnx/model.onnx')) || !existsSync(NATIVE)) && 'no real model, or no build/minnow: make model';
+test('MiniLM: a padded batch is its texts one by one, and what the native program gives', { skip: noReal }, async () => {
   const native = (/** @type {string[]} */ args) => execFileSync(NATIVE, args, { input: TEXTS.join('\n'), encoding: 'utf8' }).trim().split('\n');
   const ids = native(['tokenize', '--tokenizer', join(REAL, 'tokenizer.json')]).map((line) => JSON.parse(line));
   const vectors = native(['embed', '--model', join(REAL, 'onnx/model.onnx')]).map((line) => JSON.parse(line).embedding);

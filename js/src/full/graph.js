@@ -2,7 +2,7 @@
 // One instance of minnow-full.wasm with one ONNX graph in it; everything synchronous once it is made. What the module
 // exports and who owns what is said in wasm/full.h and wasm/minnow_wasm.h; addresses and sizes are bytes in its memory.
 import { MinnowError } from '../errors.js';
-import { FileMemory } from '../file-memory.js';
+import { fileMemory } from '../file-memory.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from '../variants.js';
 import { TYPES, typeOf } from './types.js';
 
@@ -66,10 +66,11 @@ export class Graph {
       throw new MinnowError('unsupported', 'the WASM module is not minnow-full.wasm of this version of Minnow');
     exports.minnow_wasm_memory_limit(Math.min(memoryLimit ?? 0, 2 ** 32 - PAGE_BYTES));
     /** Where the file's bytes go, to be opened in place. @readonly */
-    this.sink = new FileMemory(exports, exports.memory, {
-      allocated: (allocate, bytes) => this.#allocated(allocate, bytes),
-      closedLine: CLOSED,
-    });
+    this.sink = fileMemory(
+      // Not the exports above: close() lets go of its own.
+      () => this.#call(() => ({ exports: this.#exports, memory: this.#exports.memory })),
+      (allocate, bytes) => this.#allocated(allocate, bytes),
+    );
   }
 
   /**
@@ -92,7 +93,7 @@ export class Graph {
 
   /** Opens what the sink was given. The bytes are the graph's from here on, and no longer the file's. */
   open() {
-    const { address, written } = this.sink.take({ unchanged: false });
+    const { address, written } = this.sink.take(false);
     this.#check(this.#call(() => this.#exports.minnow_full_open(address, written, 1, 0)));
     const { minnow_full_n_inputs, minnow_full_n_outputs, minnow_full_input, minnow_full_output } = this.#exports;
     this.inputs = Array.from({ length: minnow_full_n_inputs() }, (_, i) => this.#info(minnow_full_input(i)));
@@ -132,7 +133,6 @@ export class Graph {
   /** Nothing can be called after it. The memory itself goes when the last reference to the instance does. */
   close() {
     this.#dead = true;
-    this.sink.close();
     this.#exports = /** @type {any} */ (null);
   }
 

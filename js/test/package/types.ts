@@ -3,6 +3,7 @@
 
 import { l2Normalize, meanPool, Minnow, MinnowError } from 'minnow-embed';
 import { minnowEmbeddingModel } from 'minnow-embed/ai-sdk';
+import { Session, type Tensor as GraphTensor } from 'minnow-embed/full';
 import { Minnow as InlineMinnow } from 'minnow-embed/inline';
 import { MinnowEmbeddings } from 'minnow-embed/langchain';
 import { pipeline, Tensor } from 'minnow-embed/transformers';
@@ -55,6 +56,24 @@ export async function everything(signal: AbortSignal, bytes: ArrayBuffer, blob: 
   const result = await minnowEmbeddingModel(minnow, { modelId: 'mine' }).doEmbed({ values: ['a'], abortSignal: signal });
   const usage: number = result.usage.tokens;
 
+  const session: Session = await Session.load('/model.onnx', {
+    wasmUrl: '/wasm/minnow-full.wasm',
+    integrity: 'sha256-AAAA',
+    onProgress: ({ phase, loaded, total }) => void `${phase} ${loaded} ${total ?? '?'}`,
+    signal,
+    cache: 'verify',
+    memoryLimit: 2 ** 30,
+  });
+  const inputs: string[] = session.inputs.map(({ name, type, dims }) => `${name} ${type} ${dims?.join() ?? ''}`);
+  const results: Record<string, GraphTensor> = await session.run(
+    { input_ids: [[101, 102]], attention_mask: { data: new BigInt64Array(2), dims: [1, 2] } },
+    session.outputNames,
+  );
+  const shape: number[] = results.last_hidden_state.dims;
+  // @ts-expect-error inputs are given by their names
+  await session.run([[101, 102]]);
+  session.release();
+
   try {
     await minnow.close();
   } catch (error) {
@@ -66,5 +85,5 @@ export async function everything(signal: AbortSignal, bytes: ArrayBuffer, blob: 
   await minnow.embed('text', { precision: 'int4' });
   // @ts-expect-error a model must be named
   await Minnow.load({});
-  return { many, coarse, rows, alike, first, pooled, batchDims, bare, output, list, query, documents, usage };
+  return { many, coarse, rows, alike, first, pooled, batchDims, bare, output, list, query, documents, usage, inputs, shape };
 }
