@@ -115,7 +115,7 @@ export class Engine {
    * @returns {EngineInfo}
    */
   open({ verified }) {
-    const { address, written } = this.sink.take(true);
+    const { address, written } = this.sink.take();
     this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
     this.#configure({});
     return this.info();

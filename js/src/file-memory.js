@@ -20,8 +20,8 @@ import { MinnowError } from './errors.js';
  * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
  * @property {() => void} reset forgets what was written
  * @property {(offset: number, length: number) => Uint8Array} read a copy of what was written
- * @property {(unchanged: boolean) => {address: number, written: number}} take the bytes, which are the caller's to open from
- *   here on; unchanged: opening leaves them as they are, so that `read` still gives them
+ * @property {() => {address: number, written: number}} take the bytes, which are the caller's to open from here on. Where opening
+ *   changes them, as minnow-full.wasm does, `read` comes before
  */
 
 /**
@@ -36,7 +36,6 @@ export function fileMemory(live, allocated) {
   let written = 0;
   let hashed = 0;
   let taken = false;
-  let readable = true;
 
   /** Hashes what lies in memory and is not hashed yet. */
   const hash = () => {
@@ -53,7 +52,7 @@ export function fileMemory(live, allocated) {
     },
     write(chunk, later) {
       if (chunk.length > capacity - written) {
-        throw new MinnowError('argument', `over the ${capacity} bytes reserved`);
+        throw new MinnowError('argument', `the file is longer than the ${capacity} bytes reserved`);
       }
       new Uint8Array(live().memory.buffer).set(chunk, address + written);
       written += chunk.length;
@@ -72,18 +71,15 @@ export function fileMemory(live, allocated) {
       // Bytes that something was opened from went with it.
       if (taken) address = capacity = 0;
       taken = false;
-      readable = true;
       written = hashed = 0;
     },
     read(offset, length) {
       const { memory } = live();
-      if (!readable) throw new MinnowError('closed', 'the file is gone');
       if (offset + length > written) throw new MinnowError('argument', `the file has ${written} bytes`);
       return new Uint8Array(memory.buffer).slice(address + offset, address + offset + length);
     },
-    take(unchanged) {
+    take() {
       taken = true;
-      readable = unchanged;
       return { address, written };
     },
   };

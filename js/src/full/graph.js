@@ -93,7 +93,7 @@ export class Graph {
 
   /** Opens what the sink was given. The bytes are the graph's from here on, and no longer the file's. */
   open() {
-    const { address, written } = this.sink.take(false);
+    const { address, written } = this.sink.take();
     this.#check(this.#call(() => this.#exports.minnow_full_open(address, written, 1, 0)));
     const { minnow_full_n_inputs, minnow_full_n_outputs, minnow_full_input, minnow_full_output } = this.#exports;
     this.inputs = Array.from({ length: minnow_full_n_inputs() }, (_, i) => this.#info(minnow_full_input(i)));
