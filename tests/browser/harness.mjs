@@ -124,12 +124,20 @@ export class Chromium {
    * @returns {Promise<any>}
    */
   async run(site, script, options) {
-    const page = await this.open(site, script, options);
-    try {
-      return await page.result();
-    } finally {
-      await page.close();
-    }
+    return resultOf(await this.open(site, script, options));
+  }
+}
+
+/**
+ * A page's result; the page is closed.
+ * @param {Page} page
+ * @returns {Promise<any>}
+ */
+async function resultOf(page) {
+  try {
+    return await page.result();
+  } finally {
+    await page.close();
   }
 }
 
@@ -151,12 +159,7 @@ export class Context {
    * @returns {Promise<any>}
    */
   async run(site, script, options) {
-    const page = await this.open(site, script, options);
-    try {
-      return await page.result();
-    } finally {
-      await page.close();
-    }
+    return resultOf(await this.open(site, script, options));
   }
 
   async close() {
