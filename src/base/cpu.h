@@ -34,8 +34,8 @@ typedef enum cpu_tier {
  * there; in WASM, so is what the module is compiled for, or the engine would not have taken it. */
 int cpu_has_tier(cpu_tier tier);
 /* The tier that has the same instructions but for products of bytes, which none but the integer kernels gain by: AVX2
- * for AVXVNNI, AVX512 for AVX512VNNI and AMX, NEON for NEON_*, WASM_SIMD128 for WASM_*, else the tier itself. Where a tier is, its base is
- * too. */
+ * for AVXVNNI, AVX512 for AVX512VNNI and AMX, NEON for NEON_*, WASM_SIMD128 for WASM_*, else the tier itself. Where a
+ * tier is, its base is too. */
 cpu_tier cpu_base_tier(cpu_tier tier);
 /* The fastest tier there is, or the one that cpu_force_tier set. */
 cpu_tier cpu_best_tier(void);
