@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "convert/graph/interpreter.h"
+#include "convert/interpret/interpreter.h"
 #include "convert/onnx/onnx.h"
 
 #define MAX_INPUTS 8

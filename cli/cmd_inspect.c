@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "convert/import/import.h"
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 #include "inspect.h"
 #include "options.h"
 

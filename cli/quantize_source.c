@@ -9,6 +9,7 @@
 #include "base/file_os.h"
 #include "convert/import/tokenizer_files.h"
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 
 static minnow_status find_model(quantize_source *s, const calibration_options *o, minnow_error *error) {
     char *found = NULL;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "convert/graph/ops.h"
+#include "convert/interpret/ops/ops.h"
 #include "convert/json/json.h"
 #include "convert/npy/npy.h"
 #include "run.h"

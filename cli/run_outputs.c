@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "cli.h"
-#include "convert/graph/ops.h"
+#include "convert/interpret/ops/ops.h"
 #include "convert/npy/npy.h"
 #include "run.h"
 

@@ -24,6 +24,8 @@ ROAD = [
     ["src/run/search"],
     ["src/convert/json", "src/convert/math"],
     ["src/convert/graph"],
+    ["src/convert/shapes"],
+    ["src/convert/interpret"],
     ["src/convert/npy", "src/convert/onnx"],
     ["src/convert/import"],
     ["src/convert/optimize"],

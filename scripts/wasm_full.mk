@@ -2,9 +2,10 @@
 # minnow-full.wasm: the run-time half and the build-time reader, ONNX files included (wasm/full.h). After wasm.mk.
 #   make wasm-full        $(BUILD)/wasm/minnow-full.wasm, its size after brotli held against its budget
 WASM_FULL_MAX_BYTES := 250000
-WASM_FULL_HOT := src/convert/math/math_wasm_simd128.c src/convert/graph/product.c $(wildcard src/convert/graph/ops_*.c)
+WASM_FULL_HOT := src/convert/math/math_wasm_simd128.c src/convert/interpret/product.c $(wildcard src/convert/interpret/ops/*.c)
 WASM_FLAGS_full := $(WASM_SIMD)
-WASM_SRC_full := $(WASM_SRC_simd) $(wildcard src/convert/graph/*.c) $(filter-out %/writer.c,$(wildcard src/convert/onnx/*.c)) \
+WASM_SRC_full := $(WASM_SRC_simd) $(wildcard $(addprefix src/convert/,graph/*.c shapes/*.c interpret/*.c interpret/ops/*.c)) \
+    $(filter-out %/writer.c,$(wildcard src/convert/onnx/*.c)) \
     $(addprefix src/convert/math/,dispatch.c math_f64.c math_half.c math_scalar.c math_wasm_simd128.c) src/base/file_none.c wasm/full.c
 $(eval $(call wasm_module,full))
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "convert/graph/interpreter.h"
+#include "convert/interpret/interpreter.h"
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 
 _Static_assert(MINNOW_FULL_MAX_RANK == TENSOR_MAX_RANK, "full.h says how many dims there are");
 

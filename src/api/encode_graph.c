@@ -8,9 +8,10 @@
 #include "api/open.h"
 #include "base/thread.h"
 #include "convert/graph/graph.h"
-#include "convert/graph/interpreter.h"
 #include "convert/import/tokenizer_files.h"
+#include "convert/interpret/interpreter.h"
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 
 /* What a graph input is fed with. */
 typedef enum input_feed { FEED_IDS, FEED_MASK, FEED_TYPES, FEED_POSITIONS } input_feed;

@@ -10,6 +10,7 @@
 
 #include "convert/onnx/onnx.h"
 #include "convert/optimize/encoder.h"
+#include "convert/shapes/infer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

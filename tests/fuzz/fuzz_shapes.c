@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #include "base/cpu.h"
-#include "convert/graph/interpreter.h"
 #include "convert/import/import.h"
+#include "convert/interpret/interpreter.h"
+#include "convert/shapes/infer.h"
 #include "small_encoder.h"
 
 #define FOLDER "models/all-MiniLM-L6-v2"

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
-#include "convert/graph/interpreter.h"
+#include "convert/interpret/interpreter.h"
 #include "convert/json/json.h"
 #include "convert/onnx/onnx.h"
 

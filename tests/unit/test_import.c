@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/graph/interpreter.h"
 #include "convert/import/bert.h"
 #include "convert/import/model_card.h"
 #include "convert/import/settings.h"
+#include "convert/interpret/interpreter.h"
+#include "convert/shapes/infer.h"
 
 #define TINY "tests/golden/tiny-bert/"
 

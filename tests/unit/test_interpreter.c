@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
-#include "convert/graph/interpreter.h"
-#include "convert/graph/ops.h"
+#include "convert/interpret/interpreter.h"
+#include "convert/interpret/ops/ops.h"
 #include "interpreter_cases.h"
 
 #define MAX_INPUTS 6

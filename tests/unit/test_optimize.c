@@ -13,11 +13,12 @@
 
 #include <cmocka.h>
 
-#include "convert/graph/interpreter.h"
 #include "convert/import/import.h"
+#include "convert/interpret/interpreter.h"
 #include "convert/onnx/onnx.h"
 #include "convert/optimize/encoder.h"
 #include "convert/optimize/layout.h"
+#include "convert/shapes/infer.h"
 
 #define FOLDER "tests/golden/optimize/"
 #define PLAIN FOLDER "bert_dynamo18_eager.onnx" /* what the others are compared with and refusals are made from */

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "convert/graph/graph.h"
 #include "convert/onnx/onnx.h"
+#include "convert/shapes/infer.h"
 
 /* --- Small graphs from a line of text ------------------------------------------------------------------------- */
 

@@ -124,9 +124,4 @@ char *graph_node_describe(const graph *g, size_t node, char *out, size_t capacit
 /* Orders nodes so that producers come first; refuses cycles, values made twice, and inputs that nobody makes, by name. */
 minnow_status graph_sort(graph *g, minnow_error *error);
 
-/* Fills type, rank and dims of every value that can be known from the inputs' declared shapes; folds what is constant where
- * shapes depend on it (Shape, Gather, Concat, Constant ...). Symbols are kept through operators that keep a dimension.
- * What cannot be known stays unknown: no error. Contradictions (MatMul of 384 by 512) are errors. convert/graph/shapes.c */
-minnow_status graph_infer_shapes(graph *g, minnow_error *error);
-
 #endif

@@ -3,7 +3,7 @@
  * must keep the scores of tokens that are not masked, exactly, and silence those of tokens that are. */
 #include "convert/optimize/mask.h"
 
-#include "convert/graph/ops.h"
+#include "convert/interpret/ops/ops.h"
 #include "convert/optimize/probe.h"
 
 #define MASK_SILENT (-1000.0) /* a masked score gets at most this: e^-1000 is nothing beside any other */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/graph/ops.h"
+#include "convert/interpret/ops/ops.h"
 #include "convert/optimize/probe.h"
 
 minnow_status match_out_of_memory(const matcher *m) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "convert/graph/interpreter.h"
-#include "convert/graph/ops.h"
+#include "convert/interpret/interpreter.h"
+#include "convert/interpret/ops/ops.h"
 
 #define PROBE_MAX_COUNT 1024 /* a layer needs half a dozen */
 #define PROBE_MAX_STEPS ((uint64_t)1 << 28)

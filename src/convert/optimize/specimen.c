@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Makes specimens: copies a graph's values and nodes, sets the sizes of its inputs and infers all others. */
 #include "convert/optimize/specimen.h"
+#include "convert/shapes/infer.h"
 
 #include <string.h>
 

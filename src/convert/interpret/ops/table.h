@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The operators' functions, by the file that holds them, and the variants by which one function serves several. ops.c
+ * holds the table that names them. */
+#ifndef MINNOW_CONVERT_INTERPRET_OPS_TABLE_H
+#define MINNOW_CONVERT_INTERPRET_OPS_TABLE_H
+
+#include "convert/interpret/ops/ops.h"
+
+#define OP_MEAN 100 /* ops_variadic, beside BINARY_ADD, BINARY_MAX, BINARY_MIN */
+
+/* binary.c */
+minnow_status ops_binary(op_context *c);
+minnow_status ops_variadic(op_context *c);
+
+/* compare.c */
+enum { COMPARE_EQUAL, COMPARE_GREATER, COMPARE_GREATER_EQUAL, COMPARE_LESS, COMPARE_LESS_EQUAL };
+enum { LOGIC_AND, LOGIC_OR, LOGIC_XOR };
+minnow_status ops_compare(op_context *c);
+minnow_status ops_logic(op_context *c);
+minnow_status ops_where(op_context *c);
+minnow_status ops_is_class(op_context *c); /* variant 0: IsNaN, 1: IsInf */
+
+/* unary.c */
+enum {
+    UNARY_ABS, UNARY_CEIL, UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_LOG, UNARY_NEG, UNARY_RECIPROCAL,
+        UNARY_RELU,
+    UNARY_ROUND, UNARY_SIGMOID, UNARY_SIGN, UNARY_SIN, UNARY_SOFTPLUS, UNARY_SQRT, UNARY_TANH, UNARY_GELU,
+        UNARY_GELU_TANH,
+    UNARY_LEAKY_RELU, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_ELU
+};
+minnow_status ops_unary(op_context *c);
+minnow_status ops_gelu(op_context *c);
+minnow_status ops_not(op_context *c);
+minnow_status ops_clip(op_context *c);
+
+/* reduce.c */
+enum {
+    REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_L1, REDUCE_L2, REDUCE_SUM_SQUARE,
+        REDUCE_LOG_SUM,
+    REDUCE_LOG_SUM_EXP
+};
+minnow_status ops_reduce(op_context *c);
+minnow_status ops_arg(op_context *c); /* variant 0: ArgMax, 1: ArgMin */
+minnow_status ops_cumsum(op_context *c);
+minnow_status ops_topk(op_context *c);
+
+/* movement.c */
+minnow_status ops_transpose(op_context *c);
+minnow_status ops_concat(op_context *c);
+minnow_status ops_split(op_context *c);
+minnow_status ops_slice(op_context *c);
+minnow_status ops_expand(op_context *c);
+minnow_status ops_tile(op_context *c);
+minnow_status ops_pad(op_context *c);
+minnow_status ops_trilu(op_context *c);
+
+/* shape.c */
+minnow_status ops_constant(op_context *c);
+minnow_status ops_constant_of_shape(op_context *c);
+minnow_status ops_shape(op_context *c);
+minnow_status ops_size(op_context *c);
+minnow_status ops_range(op_context *c);
+minnow_status ops_identity(op_context *c);
+minnow_status ops_reshape(op_context *c);
+minnow_status ops_flatten(op_context *c);
+minnow_status ops_squeeze(op_context *c);
+minnow_status ops_unsqueeze(op_context *c);
+minnow_status ops_dropout(op_context *c);
+minnow_status ops_cast(op_context *c); /* variant 1: CastLike */
+minnow_status ops_one_hot(op_context *c);
+
+/* gather.c */
+minnow_status ops_gather(op_context *c);
+minnow_status ops_gather_elements(op_context *c);
+minnow_status ops_gather_nd(op_context *c);
+minnow_status ops_scatter_elements(op_context *c);
+minnow_status ops_scatter_nd(op_context *c);
+
+/* matmul.c, einsum.c */
+minnow_status ops_matmul(op_context *c);
+minnow_status ops_gemm(op_context *c);
+minnow_status ops_einsum(op_context *c);
+
+/* norm.c */
+minnow_status ops_layer_norm(op_context *c);
+minnow_status ops_rms_norm(op_context *c);
+minnow_status ops_softmax(op_context *c); /* variant 1: LogSoftmax */
+
+#endif
