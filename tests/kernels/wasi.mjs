@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a WASM command (a program of C's main, for WASI) in Node or a page: arguments in, lines out, no files. What
-// check_kernels needs of WASI and no more.
+// Runs a WASM command (a program of C's main, for WASI) in Node or a page: arguments and standard input in, lines out,
+// no files. What check_kernels and bench_stages need of WASI and no more.
 
 /** Thrown by proc_exit, to leave the program. */
 class Exit {
@@ -14,9 +14,10 @@ class Exit {
  * @param {WebAssembly.Module} module
  * @param {string[]} args without the program's name
  * @param {(line: string, stream: number) => void} print one line of stdout (1) or stderr (2), without its end
+ * @param {Uint8Array} [input] standard input
  * @returns {number} the exit code
  */
-export function runCommand(module, args, print) {
+export function runCommand(module, args, print, input = new Uint8Array(0)) {
   const strings = ['command', ...args].map((a) => new TextEncoder().encode(a + '\0'));
   const decoder = new TextDecoder();
   const pending = ['', '', ''];
@@ -38,7 +39,19 @@ export function runCommand(module, args, print) {
     view().setUint32(written, total, true);
     return 0;
   };
+  let taken = 0; // bytes of input
+  const read = (_stream, vectors, n, got) => {
+    const before = taken;
+    for (let i = 0; i < n; i++) {
+      const bytes = input.subarray(taken, taken + view().getUint32(vectors + 8 * i + 4, true));
+      new Uint8Array(memory.buffer).set(bytes, view().getUint32(vectors + 8 * i, true));
+      taken += bytes.length;
+    }
+    view().setUint32(got, taken - before, true);
+    return 0;
+  };
   const known = {
+    fd_read: read,
     fd_write: write,
     fd_fdstat_get: (_descriptor, out) => {
       new Uint8Array(memory.buffer, out, 24).fill(0);
