@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "instance.h"
 #include "heap.h"
+#include "run/model/format.h"
 #if defined(__wasm_atomics__)
 #include "base/thread_wasm.h"
 #endif
@@ -42,6 +43,8 @@ void WASM_EXPORT(minnow_wasm_sha256_end)(uint8_t *digest) { sha256_end(&sha, dig
 
 static minnow_model *model;
 static void *file; /* the model's */
+static model_sums sums;  /* of the file at summed_file, which is coming in */
+static const void *summed_file;
 
 /* The context, its memory, which stays when another context takes its place, and what it was made of. */
 static minnow_context *context;
@@ -69,14 +72,26 @@ void WASM_EXPORT(minnow_wasm_close)(void) {
     file = NULL;
 }
 
+void WASM_EXPORT(minnow_wasm_sums)(const void *data, size_t available) {
+    if (available == 0 || data != summed_file) memset(&sums, 0, sizeof sums);
+    summed_file = data;
+    model_sums_add(&sums, data, available);
+}
+
+/* Sums are of the bytes that are there now: good for one opening. */
+static int take_sums(const void *data, size_t bytes) {
+    const int right = data == summed_file && model_sums_right(&sums, data, bytes);
+    summed_file = NULL;
+    return right;
+}
+
 minnow_status WASM_EXPORT(minnow_wasm_open)(void *data, size_t bytes, int verified) {
     minnow_status status;
     if (data == file) file = NULL; /* it is opened again */
     minnow_wasm_close();
     if (data == NULL) return error_set(&error, MINNOW_ERROR_ARGUMENT, "no file to open: its address is 0");
     file = data;
-    status = model_open_memory(&model, data, bytes, NULL, verified, &error);
-    if (status == MINNOW_OK) status = minnow_wasm_configure(NULL, 0, 0, 0, 0);
+    status = model_open_memory(&model, data, bytes, NULL, take_sums(data, bytes) || verified, &error);
     if (status != MINNOW_OK) minnow_wasm_close();
     return status;
 }

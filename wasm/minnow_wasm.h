@@ -26,7 +26,7 @@
 #define WASM_EXPORT(name) __attribute__((export_name(#name), used)) name
 
 /* Changes when a caller must: js/src/engine.js refuses any other. */
-#define MINNOW_WASM_ABI 1
+#define MINNOW_WASM_ABI 2
 uint32_t minnow_wasm_abi(void);
 
 /* The last failure's line: UTF-8, NUL-terminated, static. */
@@ -52,9 +52,14 @@ void minnow_wasm_sha256_end(uint8_t *digest);
 
 /* --- Models ------------------------------------------------------------------------------------------------------- */
 
+/* The sections' checksums of a .minnow file that is still coming in, so that opening need not go through its bytes again:
+ * [0, available) of the file at `data` are there, for good. available 0: another file begins. One at a time. */
+void minnow_wasm_sums(const void *data, size_t available);
+
 /* Opens the .minnow file that lies in `data`, which comes from minnow_wasm_allocate and belongs to the model from here
- * on, whatever happens. A model that was open is closed. `verified` 1: the caller has checked the whole file's SHA-256,
- * and the sections' checksums are not looked at; everything else is checked as ever. */
+ * on, whatever happens. A model that was open is closed. The sections' checksums are looked at, unless `verified` is 1,
+ * which says that the caller has checked the whole file's SHA-256, or minnow_wasm_sums has been told of all its bytes;
+ * everything else is checked as ever. There is no context yet. */
 minnow_status minnow_wasm_open(void *data, size_t bytes, int verified);
 void minnow_wasm_close(void);
 
@@ -71,8 +76,8 @@ const minnow_wasm_info *minnow_wasm_info_get(void); /* NULL: no model is open */
 
 /* --- Encoding ----------------------------------------------------------------------------------------------------- */
 
-/* Makes the context anew, in the same memory, if any of these differs from what it has. isa NULL: the fastest here,
- * timed on the first call. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all of
+/* Makes the context, or makes it anew, in the same memory, if any of these differs from what it has. isa NULL: the
+ * fastest here, timed on the first such call. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all of
  * them. After MINNOW_ERROR_MEMORY there is no context until a call succeeds; after any other failure the old one stays.
  * minnow_wasm_open makes one of defaults. */
 minnow_status minnow_wasm_configure(const char *isa, uint32_t n_threads, uint32_t max_tokens, uint32_t pooling,

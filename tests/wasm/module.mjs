@@ -90,8 +90,14 @@ export class Module {
     return address;
   }
 
+  /** A model and its context, of defaults. */
   open(bytes, verified = 0) {
-    return this.exports.minnow_wasm_open(this.put(bytes), bytes.length, verified);
+    return this.openAt(this.put(bytes), bytes.length, verified);
+  }
+
+  openAt(address, length, verified = 0) {
+    const status = this.exports.minnow_wasm_open(address, length, verified);
+    return status === STATUS.ok ? this.configure() : status;
   }
 
   info() {

@@ -76,6 +76,45 @@ each('a verified file has the same vectors', { closed: true }, (module) => {
   assert.equal(encodeAll(module, 20, 20), hashes[20]);
 });
 
+each('an open model without a context', { closed: true }, (module) => {
+  assert.equal(module.exports.minnow_wasm_open(module.put(file), file.length, 0), STATUS.ok, module.error());
+  assert.equal(module.info().isa, null);
+  refused(module, module.encode(['a']).status, STATUS.argument, 'there is no context: configure it');
+  assert.equal(module.tokenize('a').status, STATUS.ok);
+  assert.equal(module.configure(), STATUS.ok, module.error());
+  assert.equal(encodeAll(module, 20, 20), hashes[20]);
+});
+
+each('checksums as the bytes come in', { closed: true }, (module) => {
+  const { exports } = module;
+  /** Opens bytes that come in by pieces; what is done to them when they have all come goes unseen. */
+  const comeIn = (bytes, piece, after = () => {}) => {
+    const at = module.put(bytes);
+    exports.minnow_wasm_sums(at, 0);
+    for (let n = 0; n < bytes.length;) exports.minnow_wasm_sums(at, n = Math.min(n + piece, bytes.length));
+    after(at);
+    return module.openAt(at, bytes.length);
+  };
+  const begin = (i) => Number(file.readBigUInt64LE(64 + 40 * i + 16));
+  const wrong = 'section 2 (tokenizer): its CRC32C is wrong';
+  const flip = (at, i) => { module.bytes(at + begin(i) + 3, 1)[0] ^= 1; };
+  const spoilt = Buffer.from(file);
+  spoilt[begin(2) + 3] ^= 1;
+  for (const piece of [1000, 65536, file.length]) {
+    assert.equal(comeIn(file, piece), STATUS.ok, module.error());
+    assert.equal(encodeAll(module, 20, 20), hashes[20]);
+    refused(module, comeIn(spoilt, piece), STATUS.format, wrong);
+  }
+  // They are of these bytes and of no others, for one opening, and of a file that has come to its end.
+  assert.equal(comeIn(file, 65536, (at) => flip(at, 14)), STATUS.ok, module.error());
+  refused(module, module.open(spoilt), STATUS.format, wrong);
+  const half = module.put(file);
+  exports.minnow_wasm_sums(half, file.length >> 1);
+  flip(half, 2);
+  refused(module, module.openAt(half, file.length), STATUS.format, wrong);
+  assert.equal(module.open(file), STATUS.ok, module.error());
+});
+
 // --- One call at a time ----------------------------------------------------------------------------------------------
 
 each('tokenizer', {}, (module) => {
@@ -239,12 +278,13 @@ each('out of memory at every step of opening', { closed: true }, (module) => {
       continue;
     }
     module.bytes(address, file.length).set(file);
-    const status = exports.minnow_wasm_open(address, file.length, 0);
+    const status = module.openAt(address, file.length);
     opened = status === STATUS.ok;
     if (opened) break;
     assert.equal(status, STATUS.memory, module.error());
     assert.match(module.error(), /out of memory/);
-    assert.equal(module.info(), null);
+    assert.equal(module.info()?.isa ?? null, null);
+    exports.minnow_wasm_close();
     assert.equal(exports.minnow_wasm_memory_used(), used);
   }
   exports.minnow_wasm_memory_limit(0);
@@ -310,7 +350,7 @@ each('a file of unknown length grows in place', { closed: true }, (module) => {
     module.bytes(address + at, length).set(file.subarray(at, at + length));
   }
   assert.equal(address, first);
-  assert.equal(exports.minnow_wasm_open(address, file.length, 0), STATUS.ok, module.error());
+  assert.equal(module.openAt(address, file.length), STATUS.ok, module.error());
   assert.equal(encodeAll(module, 20, 20), hashes[20]);
   assert.equal(exports.minnow_wasm_reallocate(0, 0xfffffff0), 0);
 });

@@ -1,9 +1,10 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Minnow on the page's main thread. Sets window.result when there is a vector. ?cache keeps the model, for a warm
+// Minnow on the page's main thread. ?cache keeps the model, for a warm
 // start; ?worker runs it in a worker, as it does by default.
 
 import { Minnow } from 'minnow-embed';
+import { report, run } from './report.js';
 
 const asked = new URLSearchParams(location.search);
 
@@ -21,9 +22,7 @@ async function main() {
   // WASM memory that performance.measureUserAgentSpecificMemory leaves out: all but shared memory.
   window.unmeasuredBytes = minnow.picked.threads > 1 ? 0 : await minnow.memoryBytes();
   window.minnow = minnow;
-  window.result = { script_ms: started, ready_ms: ready, vector_ms, dimensions: vector.length, phases, picked: minnow.picked };
+  report({ script_ms: started, ready_ms: ready, vector_ms, dimensions: vector.length, phases, picked: minnow.picked });
 }
 
-main().catch((error) => {
-  window.result = { error: String(error?.stack ?? error) };
-});
+run(main);

@@ -1,9 +1,9 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// transformers.js as its documentation has it, on the page's main thread, with the model's files from this server. Sets
-// window.result when there is a vector.
+// transformers.js as its documentation has it, on the page's main thread, with the model's files from this server.
 
 import { env, pipeline } from '@huggingface/transformers';
+import { report, run } from './report.js';
 
 const here = (name) => new URL(name, document.baseURI).href;
 
@@ -19,9 +19,7 @@ async function main() {
   const extract = await pipeline('feature-extraction', 'onnx', { dtype: 'q8', device: 'wasm' });
   const ready = performance.now();
   const output = await extract('How do I get a refund?', { pooling: 'mean', normalize: true });
-  window.result = { script_ms: started, ready_ms: ready, vector_ms: performance.now(), dimensions: output.data.length };
+  report({ script_ms: started, ready_ms: ready, vector_ms: performance.now(), dimensions: output.data.length });
 }
 
-main().catch((error) => {
-  window.result = { error: String(error?.stack ?? error) };
-});
+run(main);

@@ -159,6 +159,22 @@ minnow_status model_sections_read(model_sections *out, const uint8_t *data, size
 /* Section i, i < n. */
 model_section model_sections_at(const model_sections *s, size_t i);
 
+/* Sums of a file that is still coming in, so that summing and waiting go on at the same time. Begun with zeroes; add is
+ * told how much of the file at `data` is there, from its first byte on. What is there does not change any more. Nothing
+ * of the table is believed but where sections lie: model_sections_read looks at everything else. */
+typedef struct model_sums {
+    size_t at;        /* where the next byte that is summed lies */
+    uint64_t done;    /* bytes of its section before it */
+    uint32_t section; /* the sections before this one have their CRC32C */
+    uint32_t crc;     /* of what is done of it */
+    int wrong;        /* one has not */
+} model_sums;
+
+void model_sums_add(model_sums *s, const uint8_t *data, size_t available);
+/* 1: every section of the whole file has been summed and has the CRC32C that the table says: model_sections_read may be
+ * told that it is verified. 0: it has to look itself, and names what is wrong. */
+int model_sums_right(const model_sums *s, const uint8_t *data, size_t bytes);
+
 /* --- What a model's sections are ---------------------------------------------------------------------------------- */
 
 /* Walks through all arrays of a model, in the file's order. For each section: begin(kind, layer), then part() for each
