@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/compose/pieces.h"
+
 #define NONE GRAPH_NO_VALUE
-#define LOWEST_FLOAT (-0x1.fffffep127f) /* torch.finfo(torch.float32).min */
 
 static const graph_dim batch = {-1, "batch_size"}, sequence = {-1, "sequence_length"};
 
@@ -31,20 +32,9 @@ static int32_t linear(builder *b, int32_t x, const char *module, int64_t rows, i
 static int32_t layer_norm(builder *b, int32_t x, const bert_config *c) {
     const size_t mark = builder_enter(b, "LayerNorm");
     const int32_t scale = builder_vector(b, "weight", c->hidden), bias = builder_vector(b, "bias", c->hidden);
-    const int32_t y = builder_op(b, "LayerNormalization", x, scale, bias);
-    builder_int(b, "axis", -1);
-    builder_float(b, "epsilon", c->epsilon);
+    const int32_t y = piece_layer_norm(b, x, scale, bias, c->epsilon);
     builder_leave(b, mark);
     return y;
-}
-
-/* x * (erf(x / sqrt(2)) + 1) * 0.5 */
-static int32_t gelu(builder *b, int32_t x) {
-    const int32_t erf =
-        builder_op(b, "Erf", builder_op(b, "Div", x, builder_scalar(b, "gelu.sqrt_2", 1.41421354f), NONE), NONE, NONE);
-    const int32_t cdf = builder_op(b, "Add", erf, builder_scalar(b, "one", 1.0f), NONE);
-    const int32_t twice = builder_op(b, "Mul", x, cdf, NONE);
-    return builder_op(b, "Mul", twice, builder_scalar(b, "half", 0.5f), NONE);
 }
 
 /* 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) (Hendrycks and Gimpel, 2016) */
@@ -69,20 +59,12 @@ static float square_root(double x) {
     return (float)root;
 }
 
-static int32_t transpose(builder *b, int32_t x, int64_t p0, int64_t p1, int64_t p2, int64_t p3) {
-    const int64_t order[4] = {p0, p1, p2, p3};
-    const int32_t y = builder_op(b, "Transpose", x, NONE, NONE);
-    builder_ints(b, "perm", order, 4);
-    return y;
-}
-
 /* --- The encoder ---------------------------------------------------------------------------------------------- */
 
 /* ids, types [b, s] -> [b, s, h]: LayerNorm(word + type + position) */
 static int32_t embeddings(builder *b, int32_t ids, int32_t types, const bert_config *c) {
-    static const int64_t zero = 0;
     const size_t mark = builder_enter(b, "embeddings");
-    int32_t word, type, position, length, table, slice[4];
+    int32_t word, type, position, table;
     size_t inner = builder_enter(b, "word_embeddings");
     word = builder_op(b, "Gather", builder_matrix(b, "weight", c->vocab, c->hidden), ids, NONE);
     builder_leave(b, inner);
@@ -91,14 +73,7 @@ static int32_t embeddings(builder *b, int32_t ids, int32_t types, const bert_con
     builder_leave(b, inner);
     inner = builder_enter(b, "position_embeddings");
     table = builder_matrix(b, "weight", c->positions, c->hidden);
-    length = builder_op(b, "Shape", ids, NONE,
-                        NONE); /* [s]; longer than the table: the Add below has shapes that do not match */
-    builder_int(b, "start", 1);
-    builder_int(b, "end", 2);
-    slice[0] = table;
-    slice[1] = slice[3] = builder_int64s(b, "zero", &zero, 1); /* starts, and the axis */
-    slice[2] = length;
-    position = builder_op_n(b, "Slice", slice, 4);
+    position = piece_first_rows(b, table, piece_length(b, ids));
     builder_leave(b, inner);
     word = builder_op(b, "Add", builder_op(b, "Add", word, type, NONE), position, NONE);
     word = layer_norm(b, word, c);
@@ -106,39 +81,15 @@ static int32_t embeddings(builder *b, int32_t ids, int32_t types, const bert_con
     return word;
 }
 
-/* mask [b, s] of 0 and 1 -> what is added to the scores, [b, 1, 1, s]: 0, or the lowest float where nothing may look */
-static int32_t attention_bias(builder *b, int32_t mask) {
-    static const int64_t axes[2] = {1, 2};
-    const size_t mark = builder_enter(b, "attention_mask");
-    const int32_t wide = builder_op(b, "Unsqueeze", mask, builder_int64s(b, "axes_1_2", axes, 2), NONE);
-    const int32_t kept = builder_op(b, "Cast", wide, NONE, NONE);
-    int32_t bias;
-    builder_int(b, "to", DTYPE_FLOAT32);
-    bias = builder_op(b, "Sub", builder_scalar(b, "one", 1.0f), kept, NONE);
-    bias = builder_op(b, "Mul", bias, builder_scalar(b, "lowest", LOWEST_FLOAT), NONE);
-    builder_leave(b, mark);
-    return bias;
-}
-
 /* x [b, s, h] -> [b, s, h]: softmax(Q K^T / sqrt(d) + bias) V, head by head */
 static int32_t self_attention(builder *b, int32_t x, int32_t bias, const bert_config *c) {
-    const int64_t split[4] = {0, 0, c->heads, c->hidden / c->heads}, join[3] = {0, 0, c->hidden};
-    const int32_t heads = builder_int64s(b, "shape_heads", split, 4),
-                  hidden = builder_int64s(b, "shape_hidden", join, 3);
+    const piece_heads heads = piece_heads_of(b, c->heads, c->hidden);
     const size_t mark = builder_enter(b, "self");
-    int32_t q = linear(b, x, "query", c->hidden, c->hidden);
-    int32_t k = linear(b, x, "key", c->hidden, c->hidden);
-    int32_t v = linear(b, x, "value", c->hidden, c->hidden);
-    int32_t scores;
-    q = transpose(b, builder_op(b, "Reshape", q, heads, NONE), 0, 2, 1, 3); /* [b, n, s, d] */
-    k = transpose(b, builder_op(b, "Reshape", k, heads, NONE), 0, 2, 3, 1); /* [b, n, d, s] */
-    v = transpose(b, builder_op(b, "Reshape", v, heads, NONE), 0, 2, 1, 3); /* [b, n, s, d] */
-    scores = builder_op(b, "MatMul", q, k, NONE);                           /* [b, n, s, s] */
-    scores = builder_op(b, "Div", scores, builder_scalar(b, "sqrt_head_size", square_root((double)split[3])), NONE);
-    scores = builder_op(b, "Softmax", builder_op(b, "Add", scores, bias, NONE), NONE, NONE);
-    builder_int(b, "axis", -1);
-    x = transpose(b, builder_op(b, "MatMul", scores, v, NONE), 0, 2, 1, 3); /* [b, s, n, d] */
-    x = builder_op(b, "Reshape", x, hidden, NONE);
+    const int32_t q = linear(b, x, "query", c->hidden, c->hidden);
+    const int32_t k = linear(b, x, "key", c->hidden, c->hidden);
+    const int32_t v = linear(b, x, "value", c->hidden, c->hidden);
+    const float divisor = square_root((double)(c->hidden / c->heads));
+    x = piece_attention(b, q, k, v, bias, heads, builder_scalar(b, "sqrt_head_size", divisor));
     builder_leave(b, mark);
     return x;
 }
@@ -159,7 +110,7 @@ static int32_t output_block(builder *b, int32_t x, int32_t residual, int64_t col
 static int32_t activation(builder *b, int32_t x, const bert_config *c) {
     const size_t mark = builder_enter(b, "intermediate_act_fn");
     if (c->activation == BERT_RELU) x = builder_op(b, "Relu", x, NONE, NONE);
-    else x = c->activation == BERT_GELU ? gelu(b, x) : gelu_tanh(b, x);
+    else x = c->activation == BERT_GELU ? piece_gelu(b, x) : gelu_tanh(b, x);
     builder_leave(b, mark);
     return x;
 }
@@ -252,7 +203,7 @@ void bert_build(builder *b, const bert_config *c, const model_settings *settings
     const int32_t ids = builder_input(b, "input_ids", DTYPE_INT64, 2, tokens);
     const int32_t mask = builder_input(b, "attention_mask", DTYPE_INT64, 2, tokens);
     const int32_t types = builder_input(b, "token_type_ids", DTYPE_INT64, 2, tokens);
-    const int32_t bias = attention_bias(b, mask);
+    const int32_t bias = piece_attention_bias(b, mask);
     int32_t x = embeddings(b, ids, types, c);
     const size_t mark = builder_enter(b, "encoder");
     int64_t i;

@@ -3,7 +3,7 @@
 #ifndef MINNOW_CONVERT_IMPORT_BERT_H
 #define MINNOW_CONVERT_IMPORT_BERT_H
 
-#include "convert/import/builder.h"
+#include "convert/import/builder_weights.h"
 #include "convert/import/import.h"
 #include "convert/json/json.h"
 

@@ -79,14 +79,14 @@ static void add_metadata(builder *b, const import *m) {
 }
 
 static minnow_status build(import *m, graph *g, const import_options *options, minnow_error *error) {
+    const builder_weights weights = {&m->weights, m->prefix};
     builder b;
     bert_config config;
     minnow_status status = bert_config_read(&config, yyjson_doc_get_root(m->config), error);
     if (status != MINNOW_OK) return error_prefix(error, status, "%s", m->config_path);
     memset(&b, 0, sizeof b);
     b.g = g;
-    b.weights = &m->weights;
-    b.prefix = m->prefix;
+    b.weights = &weights;
     b.error = error;
     g->name = "bert";
     g->producer_name = "minnow";

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Import: one operator or weight at a time -> a graph with readable, unique names. */
-#include "convert/import/builder.h"
+ * One operator or constant at a time -> a graph with readable, unique names. */
+#include "convert/compose/builder.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "convert/import/weights.h"
 
 static int failed(const builder *b) { return b->status != MINNOW_OK; }
 
@@ -29,11 +27,10 @@ size_t builder_enter(builder *b, const char *module) {
 
 void builder_leave(builder *b, size_t mark) { b->scope[mark] = '\0'; }
 
-/* "/encoder/layer.0" + "weight" -> "encoder.layer.0.weight" */
-static void weight_name(const builder *b, const char *name, char *out) {
+void builder_constant_name(const builder *b, const char *leaf, char out[BUILDER_NAME_BYTES]) {
     char *p;
     snprintf(out, BUILDER_NAME_BYTES, "%s%s%s", b->scope[0] == '/' ? b->scope + 1 : "", b->scope[0] == '/' ? "." : "",
-             name);
+             leaf);
     for (p = out; *p != '\0'; p++)
         if (*p == '/') *p = '.';
 }
@@ -97,9 +94,17 @@ void builder_ints(builder *b, const char *name, const int64_t *values, size_t n)
 
 /* --- Constants ------------------------------------------------------------------------------------------------ */
 
-static int32_t add_constant(builder *b, const char *name, const tensor *t) {
-    const int32_t value = graph_add_constant(b->g, name, t);
+int32_t builder_named_constant(builder *b, const char *name, const tensor *t) {
+    int32_t value;
+    if (failed(b)) return GRAPH_NO_VALUE;
+    value = graph_add_constant(b->g, name, t);
     return value < 0 ? out_of_memory(b) : value;
+}
+
+int32_t builder_constant(builder *b, const char *leaf, const tensor *t) {
+    char name[BUILDER_NAME_BYTES];
+    builder_constant_name(b, leaf, name);
+    return builder_named_constant(b, name, t);
 }
 
 static int32_t small_constant(builder *b, const char *name, tensor *t, const void *data) {
@@ -108,7 +113,7 @@ static int32_t small_constant(builder *b, const char *name, tensor *t, const voi
     t->data = arena_alloc(&b->g->memory, tensor_bytes(t));
     if (t->data == NULL) return out_of_memory(b);
     memcpy(t->data, data, tensor_bytes(t));
-    return add_constant(b, name, t);
+    return builder_named_constant(b, name, t);
 }
 
 int32_t builder_scalar(builder *b, const char *name, float value) {
@@ -119,51 +124,6 @@ int32_t builder_scalar(builder *b, const char *name, float value) {
 int32_t builder_int64s(builder *b, const char *name, const int64_t *values, size_t n) {
     tensor t = {.type = DTYPE_INT64, .rank = 1, .dims = {(int64_t)n}};
     return small_constant(b, name, &t, values);
-}
-
-/* The tensor in the file; `name` becomes its name there, the prefix left out. */
-static const tensor *find_weight(builder *b, const char *leaf, char *name) {
-    char stored[BUILDER_NAME_BYTES * 2];
-    const char *const old = strcmp(leaf, "weight") == 0 ? "gamma" : "beta";
-    const tensor *t;
-    weight_name(b, leaf, name);
-    snprintf(stored, sizeof stored, "%s%s", b->prefix, name);
-    t = safetensors_find(b->weights, stored);
-    if (t == NULL && strstr(name, "LayerNorm.") != NULL) {
-        char old_name[BUILDER_NAME_BYTES];
-        weight_name(b, old, old_name);
-        snprintf(stored, sizeof stored, "%s%s", b->prefix, old_name);
-        t = safetensors_find(b->weights, stored);
-    }
-    if (t == NULL)
-        builder_fail(b, error_set(b->error, MINNOW_ERROR_FORMAT, "tensor '%.100s%.200s' is missing", b->prefix, name));
-    return t;
-}
-
-static int32_t add_weight(builder *b, const char *leaf, int rank, const int64_t *dims) {
-    char name[BUILDER_NAME_BYTES];
-    const tensor *stored;
-    tensor t;
-    if (failed(b) || (stored = find_weight(b, leaf, name)) == NULL) return GRAPH_NO_VALUE;
-    builder_fail(b, weights_load(&t, stored, name, rank, dims, &b->g->memory, b->error));
-    return failed(b) ? GRAPH_NO_VALUE : add_constant(b, name, &t);
-}
-
-int32_t builder_vector(builder *b, const char *name, int64_t n) { return add_weight(b, name, 1, &n); }
-
-int32_t builder_matrix(builder *b, const char *name, int64_t rows, int64_t columns) {
-    const int64_t dims[2] = {rows, columns};
-    return add_weight(b, name, 2, dims);
-}
-
-int32_t builder_matrix_transposed(builder *b, const char *leaf, int64_t rows, int64_t columns) {
-    char name[BUILDER_NAME_BYTES + 2];
-    const tensor *stored;
-    tensor t;
-    if (failed(b) || (stored = find_weight(b, leaf, name)) == NULL) return GRAPH_NO_VALUE;
-    builder_fail(b, weights_load_transposed(&t, stored, name, rows, columns, &b->g->memory, b->error));
-    strcat(name, "_t"); /* not the tensor of that name any more */
-    return failed(b) ? GRAPH_NO_VALUE : add_constant(b, name, &t);
 }
 
 /* --- The graph's edges ---------------------------------------------------------------------------------------- */

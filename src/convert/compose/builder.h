@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Writing a graph the way a module is written in PyTorch: a scope that follows the module tree names nodes
- * ("/encoder/layer.0/attention/self/query/MatMul") and finds weights ("encoder.layer.0.attention.self.query.weight").
+ * ("/encoder/layer.0/attention/self/query/MatMul") and constants ("encoder.layer.0.attention.self.query.weight").
  *
  * The first failure is kept in `status` and `error`; every function then does nothing and returns GRAPH_NO_VALUE, so
  * that a forward pass reads like one and looks once, at its end. */
-#ifndef MINNOW_CONVERT_IMPORT_BUILDER_H
-#define MINNOW_CONVERT_IMPORT_BUILDER_H
+#ifndef MINNOW_CONVERT_COMPOSE_BUILDER_H
+#define MINNOW_CONVERT_COMPOSE_BUILDER_H
 
 #include "convert/graph/graph.h"
-#include "convert/import/safetensors.h"
 
 #define BUILDER_SCOPE_BYTES 192
 #define BUILDER_NAME_BYTES 512
 
 typedef struct builder {
     graph *g;
-    const safetensors *weights;
-    const char *prefix; /* what stands before the names of all weights: "", "bert." */
+    const struct builder_weights *weights; /* of import/builder_weights.h; NULL: made of something else */
     char scope[BUILDER_SCOPE_BYTES];
     minnow_status status;
     minnow_error *error;
@@ -43,11 +41,12 @@ void builder_ints(builder *b, const char *name, const int64_t *values, size_t n)
 int32_t builder_scalar(builder *b, const char *name, float value);
 int32_t builder_int64s(builder *b, const char *name, const int64_t *values, size_t n);
 
-/* Weights of the scope: a vector [n], a matrix [rows, columns], or one transposed to [columns, rows] ("..._t"). The old
- * names of LayerNorm's (gamma, beta) are understood. */
-int32_t builder_vector(builder *b, const char *name, int64_t n);
-int32_t builder_matrix(builder *b, const char *name, int64_t rows, int64_t columns);
-int32_t builder_matrix_transposed(builder *b, const char *name, int64_t rows, int64_t columns);
+/* "/encoder/layer.0" + "weight" -> "encoder.layer.0.weight" */
+void builder_constant_name(const builder *b, const char *leaf, char out[BUILDER_NAME_BYTES]);
+/* A constant of the scope by that name; its data must outlive the graph or lie in its arena. */
+int32_t builder_constant(builder *b, const char *leaf, const tensor *t);
+/* The same under a whole name. */
+int32_t builder_named_constant(builder *b, const char *name, const tensor *t);
 
 /* Declares a graph input or output. */
 int32_t builder_input(builder *b, const char *name, dtype type, int rank, const graph_dim *dims);
