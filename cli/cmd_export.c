@@ -80,7 +80,7 @@ static minnow_status export_model(const settings *s, export_files *files, summar
     if (!file_is_directory(s->source))
         return error_set(error, MINNOW_ERROR_IO,
                          "%s: no such folder; export takes one with config.json and model.safetensors", s->source);
-    TRY(export_files_plan(files, s->source, s->output, s->force, error));
+    TRY(export_files_plan(files, s->source, s->output, "onnx/model.onnx", s->force, error));
     cli_progress_begin(&bar, "export", "steps", 3);
     status = import_folder(&g, s->source, &options, error);
     cli_progress_update(&bar, 1);
@@ -95,34 +95,22 @@ static minnow_status export_model(const settings *s, export_files *files, summar
 }
 
 static void print_json(const settings *s, const export_files *files, const summary *told) {
-    size_t i;
     fputs("{\"model\":", stdout);
     cli_json_string(stdout, files->model, strlen(files->model));
     printf(",\"bytes\":%zu,\"nodes\":%zu,\"parameters\":%zu,\"opset\":17,\"outputs\":[\"last_hidden_state\"%s],"
-           "\"files\":[",
+           "\"files\":",
            told->bytes, told->n_nodes, told->n_parameters, s->pooled ? ",\"sentence_embedding\"" : "");
-    for (i = 0; i < files->n_names; i++) {
-        char *path = path_join(files->folder, files->names[i]);
-        if (path == NULL) continue;
-        if (i > 0) putchar(',');
-        cli_json_string(stdout, path, strlen(path));
-        free(path);
-    }
-    fputs("],\"seconds\":", stdout);
+    export_files_print_json(files);
+    fputs(",\"seconds\":", stdout);
     cli_json_double(stdout, told->seconds);
     fputs("}\n", stdout);
 }
 
 static void print_text(const export_files *files, const summary *told) {
-    size_t i;
     cli_print_text(stdout, files->model, strlen(files->model));
     printf(": %.1f MB, %zu nodes, %.1f M parameters, %.2f s\n", (double)told->bytes / 1e6, told->n_nodes,
            (double)told->n_parameters / 1e6, told->seconds);
-    if (files->n_names == 0) return;
-    fputs("copied to ", stdout);
-    cli_print_text(stdout, files->folder, strlen(files->folder));
-    for (i = 0; i < files->n_names; i++) printf("%s %s", i == 0 ? ":" : ",", files->names[i]);
-    putchar('\n');
+    export_files_print(files);
 }
 
 /* 0 to go on, else an exit code is in *code. */

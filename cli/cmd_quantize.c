@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow quantize: an FP32 model (+ ranges, or texts to find them with) -> a static INT8 .minnow file. */
+ * minnow quantize: an FP32 model (+ ranges, or texts to find them with) -> a static INT8 model, .minnow or ONNX. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/file_os.h"
 #include "base/os.h"
 #include "base/utf8.h"
@@ -14,14 +15,23 @@
 #define DEFAULT_ROUNDING_NAME "gptq"
 
 static const char help[] =
-    "Usage: minnow quantize [OPTION]... -o FILE.minnow\n"
+    "Usage: minnow quantize [OPTION]... -o FILE.minnow|FILE.onnx|DIR/\n"
     "\n"
     "Turns an FP32 encoder into a static INT8 model: one file with weights, scales,\n"
     "tokenizer and settings, for --model of the other commands. Without --ranges it\n"
-    "calibrates first. The same inputs give the same bytes on every machine.\n"
+    "calibrates first. The same inputs give the same bytes on every machine. --to onnx\n"
+    "writes the model for other runtimes: QuantizeLinear and DequantizeLinear (QDQ),\n"
+    "opset 17.\n"
     "\n"
     "  -o, --output FILE      where to write it; the file appears when it is complete\n"
-    "                         (-: standard output, without the summary)\n"
+    "                         (-: standard output, without the summary). ONNX: config,\n"
+    "                         tokenizer and pooling settings are copied beside it, or into\n"
+    "                         the folder above if FILE's is named onnx\n"
+    "  -o, --output DIR/      with --to onnx: the Hub's layout, for transformers.js and\n"
+    "                         sentence-transformers: DIR/onnx/model_quantized.onnx and the\n"
+    "                         other files in DIR\n"
+    "      --to FORM          minnow or onnx (default: onnx if FILE ends so)\n"
+    "      --force            with --to onnx: replace copied files that differ\n"
     "      --model FILE|DIR   ONNX file or model folder (default: see 'minnow --help')\n"
     "      --ranges FILE      of 'minnow calibrate', from the same model\n"
     "      --rounding HOW     gptq: layer by layer towards what the FP32 model computes;\n"
@@ -40,9 +50,8 @@ static const char help[] =
     "      --name TEXT        the model's name (default: that of its folder, or the one in\n"
     "                         config.json if the folder's says nothing)\n"
     "      --license TEXT     default: 'license:' of the README.md beside the model\n"
-    "      --to minnow        the form of the output; onnx is not there yet\n"
     "      --weights per-channel, --weight-codes 7\n"
-    "                         what a .minnow file has; per-tensor and 8 are for onnx\n"
+    "                         what both forms have; there are no others\n"
     "\n"
     "Calibration:\n"
     CALIBRATION_HELP
@@ -57,13 +66,14 @@ static const char help[] =
     "Examples:\n"
     "  minnow quantize --model model.onnx -o model.minnow\n"
     "  minnow quantize --model model.onnx --texts my-texts.txt -o model.minnow\n"
+    "  minnow quantize --model model.onnx --to onnx -o int8/\n"
     "  minnow quantize --model model.onnx --ranges ranges.json --rounding nearest -o m.minnow\n";
 
 /* --- Options ------------------------------------------------------------------------------------------------ */
 
 typedef struct command_line {
     quantize_settings job;
-    int to_onnx, per_tensor, eight_bits, rounding_given, json;
+    int to_given, per_tensor, eight_bits, rounding_given, json;
 } command_line;
 
 enum {
@@ -75,6 +85,7 @@ enum {
     OPTION_EMBEDDING,
     OPTION_LN_INPUTS,
     OPTION_TO,
+    OPTION_FORCE,
     OPTION_WEIGHTS,
     OPTION_WEIGHT_CODES,
     OPTION_NAME,
@@ -90,6 +101,7 @@ static const struct option options[] = {CALIBRATION_LONG_OPTIONS,
                                         {"embedding", required_argument, NULL, OPTION_EMBEDDING},
                                         {"ln-inputs", required_argument, NULL, OPTION_LN_INPUTS},
                                         {"to", required_argument, NULL, OPTION_TO},
+                                        {"force", no_argument, NULL, OPTION_FORCE},
                                         {"weights", required_argument, NULL, OPTION_WEIGHTS},
                                         {"weight-codes", required_argument, NULL, OPTION_WEIGHT_CODES},
                                         {"name", required_argument, NULL, OPTION_NAME},
@@ -143,7 +155,8 @@ static int take_option(command_line *s, int code) {
         s->job.usual_copies = 0;
         if (cli_parse_size(optarg, 0, SIZE_MAX, &s->job.quantize.n_copies)) return CLI_OK;
         return cli_usage_error(COMMAND, "--split-channels: '%.100s' is not a number from 0 on", optarg);
-    case OPTION_TO: return take_choice("--to", forms, "minnow or onnx", &s->to_onnx);
+    case OPTION_FORCE: s->job.force = 1; return CLI_OK;
+    case OPTION_TO: s->to_given = 1; return take_choice("--to", forms, "minnow or onnx", &s->job.to_onnx);
     case OPTION_WEIGHTS: return take_choice("--weights", weights, "per-channel or per-tensor", &s->per_tensor);
     case OPTION_WEIGHT_CODES: return take_choice("--weight-codes", weight_codes, "7 or 8", &s->eight_bits);
     case OPTION_ROUNDING:
@@ -163,30 +176,29 @@ static int take_option(command_line *s, int code) {
     }
 }
 
-/* What a .minnow file cannot hold, by name. */
+/* What neither form has, by name. */
 static int check_form(const command_line *s) {
     minnow_error error;
-    if (s->to_onnx)
-        error_set(&error, MINNOW_ERROR_UNSUPPORTED, "--to onnx: INT8 ONNX is not written yet, .minnow is");
-    else if (s->per_tensor)
+    if (s->per_tensor)
         error_set(&error, MINNOW_ERROR_UNSUPPORTED,
-                  "--weights per-tensor: for ONNX output only; the engine takes a scale for each channel");
+                  "--weights per-tensor: not written; weights have a scale for each channel");
     else if (s->eight_bits)
         error_set(&error, MINNOW_ERROR_UNSUPPORTED,
-                  "--weight-codes 8: for ONNX output only; the engine takes codes of 7 bits, -64 to 63");
+                  "--weight-codes 8: not written; codes of 7 bits, -64 to 63, have the same sums on every processor");
     else return CLI_OK;
     return cli_error(&error);
 }
 
 static int check_together(const command_line *s, int n_arguments, const char *first) {
     if (n_arguments > 0) return cli_usage_error(COMMAND, "unexpected argument '%.100s'", first);
-    if (s->job.output == NULL || *s->job.output == '\0') return cli_usage_error(COMMAND,
-                                                                                "no output given: -o FILE.minnow");
+    if (s->job.output == NULL || *s->job.output == '\0')
+        return cli_usage_error(COMMAND, "no output given: -o FILE.minnow or -o FILE.onnx");
     if (s->job.ranges != NULL && s->job.calibration.chooses_ranges)
         return cli_usage_error(COMMAND, "--ranges: the file says how they were chosen; "
                                         "--method, --site, --percentile and --equalization are for calibration");
     if (s->job.quantize.no_bias_correction && s->rounding_given && s->job.quantize.rounding == QUANTIZE_GPTQ)
         return cli_usage_error(COMMAND, "--no-bias-correction is for --rounding nearest");
+    if (s->job.force && !s->job.to_onnx) return cli_usage_error(COMMAND, "--force is for --to onnx");
     return check_form(s);
 }
 
@@ -204,6 +216,7 @@ static int read_options(int argc, char **argv, command_line *s, int *code) {
         *code = take_option(s, option);
         if (*code != CLI_OK) return 1;
     }
+    if (!s->to_given && s->job.output != NULL) s->job.to_onnx = path_has_suffix(s->job.output, ".onnx");
     *code = check_together(s, argc - optind, argv[optind]);
     if (s->job.quantize.no_bias_correction) s->job.quantize.rounding = QUANTIZE_NEAREST;
     return *code != CLI_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where `minnow export` writes, and the small files that go with a model. */
+ * Where `minnow export` and `minnow quantize --to onnx` write, and the small files that go with a model. */
 #ifndef MINNOW_CLI_EXPORT_H
 #define MINNOW_CLI_EXPORT_H
 
@@ -16,14 +16,18 @@ typedef struct export_files {
     size_t n_names;
 } export_files;
 
-/* -o FILE or DIR/ -> names. Decides which of the source's small files have to be copied; refuses to replace one that
- * differs, or something that is no ONNX file, unless `force`. Writes nothing. */
-minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force,
-                                minnow_error *error);
+/* -o FILE or DIR/ -> names; `hub_name` is the model's in the Hub's layout ("onnx/model.onnx"). Decides which of the
+ * source's small files have to be copied; refuses to replace one that differs, or something that is no ONNX file,
+ * unless `force`. Writes nothing. */
+minnow_status export_files_plan(export_files *out, const char *source, const char *output, const char *hub_name,
+                                int force, minnow_error *error);
 /* Makes folders and copies. */
 minnow_status export_files_copy(const export_files *files, const char *source, minnow_error *error);
 /* The model's folder, parents too. */
 minnow_status export_files_make_folders(const export_files *files, minnow_error *error);
+/* What was copied: a line (none if nothing was), or an array of paths. */
+void export_files_print(const export_files *files);
+void export_files_print_json(const export_files *files);
 void export_files_free(export_files *files);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/file_os.h"
+#include "cli.h"
 
 /* What tokenizers and readers of sentence-transformers folders read. The wanted ones are copied if the source has them.
  */
@@ -34,9 +35,9 @@ static minnow_status out_of_memory(minnow_error *error) {
 
 static int ends_with_separator(const char *path) { return *path != '\0' && *path_name(path) == '\0'; }
 
-static minnow_status name_model(export_files *out, const char *output, minnow_error *error) {
+static minnow_status name_model(export_files *out, const char *output, const char *hub_name, minnow_error *error) {
     out->is_hub = ends_with_separator(output) || file_is_directory(output);
-    out->model = path_join(out->is_hub ? output : "", out->is_hub ? "onnx/model.onnx" : output);
+    out->model = path_join(out->is_hub ? output : "", out->is_hub ? hub_name : output);
     return out->model == NULL ? out_of_memory(error) : MINNOW_OK;
 }
 
@@ -80,10 +81,10 @@ static minnow_status plan_file(export_files *out, const char *name, const char *
     return MINNOW_OK;
 }
 
-minnow_status export_files_plan(export_files *out, const char *source, const char *output, int force,
-                                minnow_error *error) {
+minnow_status export_files_plan(export_files *out, const char *source, const char *output, const char *hub_name,
+                                int force, minnow_error *error) {
     size_t i;
-    TRY(name_model(out, output, error));
+    TRY(name_model(out, output, hub_name, error));
     if (!force && file_exists(out->model) && !file_os_is_special(out->model) && !path_has_suffix(out->model, ".onnx"))
         return error_set(error, MINNOW_ERROR_ARGUMENT,
                          "%s is there already and is not named *.onnx; --force replaces it", out->model);
@@ -130,6 +131,28 @@ minnow_status export_files_copy(const export_files *files, const char *source, m
         if (status != MINNOW_OK) return status;
     }
     return MINNOW_OK;
+}
+
+void export_files_print(const export_files *files) {
+    size_t i;
+    if (files->n_names == 0) return;
+    fputs("copied to ", stdout);
+    cli_print_text(stdout, files->folder, strlen(files->folder));
+    for (i = 0; i < files->n_names; i++) printf("%s %s", i == 0 ? ":" : ",", files->names[i]);
+    putchar('\n');
+}
+
+void export_files_print_json(const export_files *files) {
+    size_t i;
+    putchar('[');
+    for (i = 0; i < files->n_names; i++) {
+        char *path = path_join(files->folder, files->names[i]);
+        if (path == NULL) continue;
+        if (i > 0) putchar(',');
+        cli_json_string(stdout, path, strlen(path));
+        free(path);
+    }
+    putchar(']');
 }
 
 void export_files_free(export_files *files) {

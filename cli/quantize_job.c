@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * FP32 model -> ranges -> INT8 model -> bytes, read back and checked -> file. */
+ * FP32 model -> ranges -> INT8 model -> bytes, read back and checked -> file, .minnow or ONNX. */
 #include "quantize_job.h"
 
 #include <stdlib.h>
@@ -27,6 +27,7 @@ static void label(int8_model *m, const quantize_settings *s, const quantize_sour
 void quantize_job_close(quantize_job *j) {
     int8_model_close(&j->model);
     memory_aligned_free(j->file);
+    export_files_free(&j->files);
     free(j->matrices);
     arena_free(&j->memory);
     ranges_close(&j->ranges);
@@ -66,8 +67,14 @@ static minnow_status make_model(quantize_job *j, minnow_error *error) {
                             with_texts ? &j->source.texts : NULL, &o, j->matrices, error);
 }
 
-/* What is checked is what will be read: the packed bytes. Ctrl-C ends the program at once until they are written: there
- * is nothing to remove before. */
+/* Ctrl-C ends the program at once until here: there is nothing to remove before. */
+static minnow_status write_output(quantize_job *j, const int8_model *m, minnow_error *error) {
+    os_catch_interrupts();
+    if (j->settings->to_onnx) return quantize_onnx_write(j, m, error);
+    return file_write_all(j->settings->output, j->file, j->file_bytes, error);
+}
+
+/* What is checked and written is what will be read: the packed bytes. */
 static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
     tokenizer_config config;
     int8_model *read = NULL;
@@ -78,18 +85,18 @@ static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
     TRY(pack_bytes(j->model, &config, &j->file, &j->file_bytes, error));
     TRY(int8_model_read(&read, j->file, j->file_bytes, error));
     status = quantize_check_run(&j->check, read, &j->source, &j->progress, error);
-    int8_model_close(&read);
     quantize_progress_end(&j->progress);
-    if (status != MINNOW_OK) return status;
-    os_catch_interrupts();
-    return file_write_all(j->settings->output, j->file, j->file_bytes, error);
+    if (status == MINNOW_OK) status = write_output(j, read, error);
+    int8_model_close(&read);
+    return status;
 }
 
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minnow_error *error) {
     const int texts_optional = s->ranges != NULL && s->quantize.rounding == QUANTIZE_NEAREST;
     j->settings = s;
     TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
-    TRY(quantize_check_output(&j->source, s->output, error));
+    if (s->to_onnx) TRY(quantize_onnx_plan(j, error));
+    else TRY(quantize_check_output(&j->source, s->output, error));
     TRY(quantize_labels_read(&j->labels, &j->source, error));
     TRY(get_ranges(j, error));
     TRY(make_model(j, error));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Quantization from a model's files to a .minnow file, and what to tell of it. */
+ * Quantization from a model's files to a .minnow or ONNX file, and what to tell of it. */
 #ifndef MINNOW_CLI_QUANTIZE_JOB_H
 #define MINNOW_CLI_QUANTIZE_JOB_H
 
 #include "base/sha256.h"
 #include "convert/quantize/quantize.h"
+#include "export.h"
 #include "quantize_check.h"
 #include "quantize_source.h"
 
@@ -13,6 +14,8 @@ typedef struct quantize_settings {
     quantize_options quantize;
     int usual_copies;           /* 1: quantize_usual_copies in place of quantize.n_copies */
     const char *output;
+    int to_onnx;                /* a QDQ ONNX file, not a .minnow file */
+    int force;                  /* to_onnx: replaces small files that differ */
     const char *ranges;         /* a file; NULL: calibrate */
     const char *name, *licence; /* NULL: those of the model's files */
 } quantize_settings;
@@ -38,7 +41,8 @@ typedef struct quantize_job {
     int8_model *model;
     arena memory;                     /* the tokenizer's data */
     uint8_t *file;                    /* the packed model */
-    size_t file_bytes;
+    size_t file_bytes;                /* of what was written; 0: a pipe, of ONNX */
+    export_files files;               /* to_onnx: where they go */
     quantize_check check;
 } quantize_job;
 
@@ -47,6 +51,11 @@ minnow_status quantize_labels_read(quantize_labels *l, const quantize_source *s,
 void quantize_labels_free(quantize_labels *l);
 
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *settings, minnow_error *error);
+
+/* --to onnx: decides what goes where and makes the folders, before minutes of work; then writes. */
+minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error);
+minnow_status quantize_onnx_write(quantize_job *j, const int8_model *m, minnow_error *error);
+
 void quantize_job_close(quantize_job *j);
 void quantize_job_print(const quantize_job *j, int json);
 

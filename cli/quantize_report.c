@@ -15,13 +15,18 @@ static const quantize_matrix_report *worst_matrix(const quantize_job *j, double 
     return worst;
 }
 
+static const char *output_of(const quantize_job *j) {
+    return j->settings->to_onnx ? j->files.model : j->settings->output;
+}
+
 static void print_json(const quantize_job *j) {
     size_t i;
     double mean;
     (void)worst_matrix(j, &mean);
     fputs("{\"model\":", stdout);
-    cli_json_string(stdout, j->settings->output, strlen(j->settings->output));
-    printf(",\"bytes\":%zu,\"source_bytes\":%llu,\"name\":", j->file_bytes, (unsigned long long)j->labels.bytes);
+    cli_json_string(stdout, output_of(j), strlen(output_of(j)));
+    printf(",\"format\":\"%s\",\"bytes\":%zu,\"source_bytes\":%llu,\"name\":",
+           j->settings->to_onnx ? "onnx" : "minnow", j->file_bytes, (unsigned long long)j->labels.bytes);
     cli_json_string(stdout, j->model->name, strlen(j->model->name));
     fputs(",\"license\":", stdout);
     cli_json_string(stdout, j->model->licence, strlen(j->model->licence));
@@ -40,6 +45,10 @@ static void print_json(const quantize_job *j) {
                j->check.held_out ? "true" : "false", j->check.mean, j->check.least);
     fputs(",\"seconds\":", stdout);
     quantize_progress_print_json(&j->progress);
+    if (j->settings->to_onnx) {
+        fputs(",\"files\":", stdout);
+        export_files_print_json(&j->files);
+    }
     fputs("}\n", stdout);
 }
 
@@ -53,7 +62,7 @@ static void print_text(const quantize_job *j) {
     char size[32];
     double mean;
     const quantize_matrix_report *worst = worst_matrix(j, &mean);
-    cli_print_text(stdout, j->settings->output, strlen(j->settings->output));
+    cli_print_text(stdout, output_of(j), strlen(output_of(j)));
     printf(": %s,", format_bytes(size, sizeof size, j->file_bytes));
     printf(" FP32 %s\n", format_bytes(size, sizeof size, j->labels.bytes));
     fputs("calibration: ", stdout);
@@ -65,6 +74,7 @@ static void print_text(const quantize_job *j) {
                                  : "of the calibration texts themselves; judge by others: minnow eval");
     quantize_progress_print(&j->progress);
     putchar('\n');
+    if (j->settings->to_onnx) export_files_print(&j->files);
 }
 
 void quantize_job_print(const quantize_job *j, int json) {

@@ -110,8 +110,9 @@ static minnow_status check_writable(const char *path, minnow_error *error) {
 minnow_status quantize_check_output(const quantize_source *s, const char *path, minnow_error *error) {
     char *weights, *real_weights = NULL, *real_path = NULL;
     int same;
-    if (file_is_directory(path)) return error_set(error, MINNOW_ERROR_IO, "%s: a folder, where a file is to be written",
-                                                  path);
+    if (file_is_directory(path))
+        return error_set(error, MINNOW_ERROR_IO,
+                         "%s: a folder, where a file is to be written (--to onnx writes into folders)", path);
     TRY(check_folder(path, error));
     TRY(check_writable(path, error));
     weights = quantize_source_file(s);

@@ -2,13 +2,12 @@
  * Import: a folder in sentence-transformers layout -> a graph that owns its weights file. */
 #include "convert/import/import.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert/import/bert.h"
 #include "convert/import/model_card.h"
-#include "convert/import/settings.h"
+#include "convert/import/model_metadata.h"
 
 #define OPSET 17 /* the first with LayerNormalization */
 
@@ -66,20 +65,10 @@ static void read_license(import *m) {
     file_map_close(&card);
 }
 
-static void add_metadata(builder *b, const import *m) {
-    const model_settings *s = &m->settings;
-    char number[32];
-    if (s->name != NULL && *s->name != '\0') builder_metadata(b, "minnow.source", s->name);
-    if (m->license[0] != '\0') builder_metadata(b, "minnow.license", m->license);
-    if (s->pooling != MINNOW_POOLING_DEFAULT) builder_metadata(b, "minnow.pooling", settings_pooling_name(s->pooling));
-    if (s->normalize >= 0) builder_metadata(b, "minnow.normalize", s->normalize ? "true" : "false");
-    if (s->max_tokens == 0) return;
-    snprintf(number, sizeof number, "%zu", s->max_tokens);
-    builder_metadata(b, "minnow.max_tokens", number);
-}
-
 static minnow_status build(import *m, graph *g, const import_options *options, minnow_error *error) {
     const builder_weights weights = {&m->weights, m->prefix};
+    const model_metadata metadata = {m->settings.name, m->license, m->settings.pooling, m->settings.normalize,
+                                     m->settings.max_tokens};
     builder b;
     bert_config config;
     minnow_status status = bert_config_read(&config, yyjson_doc_get_root(m->config), error);
@@ -93,7 +82,7 @@ static minnow_status build(import *m, graph *g, const import_options *options, m
     g->producer_version = MINNOW_VERSION_STRING;
     if (!graph_set_opset(g, "", OPSET)) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
     bert_build(&b, &config, &m->settings, options != NULL && options->pooled);
-    add_metadata(&b, m);
+    model_metadata_add(&b, &metadata);
     return b.status == MINNOW_OK ? MINNOW_OK : error_prefix(error, b.status, "%s", m->weights_path);
 }
 

@@ -13,6 +13,7 @@
 typedef struct tables {
     tensor words, positions, types; /* [n, hidden]; data NULL: not found yet */
     int32_t positions_term;
+    int chooses_types; /* by token_type_ids: else the row of type 0 is all that counts */
 } tables;
 
 /* A term with its reshapes and expansions taken off. */
@@ -88,7 +89,10 @@ static minnow_status add_term(matcher *m, int32_t term, tables *t) {
         return match_fail(m, term, "expected rows of a table (Gather with axis 0)");
     indices = behind_casts(m, node->inputs[1]);
     if (indices == m->ids) return set_table(m, term, &table, &t->words, "words");
-    if (indices == m->types) return set_table(m, term, &table, &t->types, "token types");
+    if (indices == m->types) {
+        t->chooses_types = 1;
+        return set_table(m, term, &table, &t->types, "token types");
+    }
     return match_fail(m, term, "expected rows chosen by input_ids, token_type_ids or the tokens' positions");
 }
 
@@ -155,6 +159,10 @@ minnow_status embedding_match(matcher *m, int32_t sum) {
     e->positions = t.positions.data;
     e->n_positions = (size_t)t.positions.dims[0];
     if (t.types.data == NULL) return MINNOW_OK;
+    if (t.chooses_types) {
+        e->types = t.types.data;
+        e->n_types = (size_t)t.types.dims[0];
+    }
     count = tensor_count(&t.positions);
     added = arena_array(&e->memory, count, sizeof *added);
     if (added == NULL) return match_out_of_memory(m);

@@ -38,6 +38,8 @@ typedef struct encoder {
     float attention_scale;   /* 1 / sqrt(hidden / n_heads), as the graph has it */
     const float *words;      /* [n_vocab, hidden] */
     const float *positions;  /* [n_positions, hidden], with token type 0's row added */
+    size_t n_types;          /* 0: the graph does not ask for token types */
+    const float *types;      /* [n_types, hidden] as the graph has them, type 0 too; NULL if there are none */
     encoder_norm embedding_norm;
     encoder_layer *layers;   /* [n_layers] */
     arena memory;            /* holds what had to be transposed or summed; the rest points into the graph */

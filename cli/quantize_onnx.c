@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * quantize --to onnx: INT8 model -> QDQ ONNX file, and the small files that belong to it. */
+#include "base/file.h"
+#include "base/file_os.h"
+#include "convert/onnx/onnx.h"
+#include "convert/qdq/qdq.h"
+#include "quantize_job.h"
+
+#define HUB_NAME "onnx/model_quantized.onnx" /* what transformers.js looks for with dtype 'q8' */
+
+minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error) {
+    const quantize_settings *s = j->settings;
+    TRY(export_files_plan(&j->files, j->source.at.folder, s->output, HUB_NAME, s->force, error));
+    TRY(export_files_make_folders(&j->files, error));
+    return quantize_check_output(&j->source, j->files.model, error);
+}
+
+static uint64_t bytes_of(const char *path) {
+    file_map map;
+    uint64_t bytes;
+    if (file_os_is_special(path) || file_map_open(&map, path, NULL) != MINNOW_OK) return 0;
+    bytes = map.bytes;
+    file_map_close(&map);
+    return bytes;
+}
+
+/* The model is written last: one that is there is complete. */
+minnow_status quantize_onnx_write(quantize_job *j, const int8_model *m, minnow_error *error) {
+    const qdq_types types = {j->source.encoder->n_types, j->source.encoder->types};
+    graph *g = NULL;
+    minnow_status status = qdq_graph(&g, m, &types, error);
+    if (status == MINNOW_OK) status = export_files_copy(&j->files, j->source.at.folder, error);
+    if (status == MINNOW_OK) status = onnx_write(g, j->files.model, error);
+    graph_close(&g);
+    if (status == MINNOW_OK) j->file_bytes = (size_t)bytes_of(j->files.model);
+    return status;
+}
