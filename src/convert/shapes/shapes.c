@@ -232,7 +232,7 @@ extent op_count(const shape_op *op, const shape *s) {
 
 static const shape_rule *find_rule(const graph_node *node) {
     static const shape_rule *const families[] = {shapes_elementwise_rules, shapes_layout_rules, shapes_create_rules,
-                                                 shapes_index_rules, shapes_linear_rules};
+                                                 shapes_index_rules, shapes_select_rules, shapes_linear_rules};
     const shape_rule *rule;
     size_t f;
     if (node->domain[0] != '\0' && strcmp(node->domain, "ai.onnx") != 0) return NULL;

@@ -155,6 +155,7 @@ extern const shape_rule shapes_elementwise_rules[]; /* elementwise.c */
 extern const shape_rule shapes_layout_rules[];      /* layout.c: Reshape, Transpose, Concat, ... */
 extern const shape_rule shapes_create_rules[];      /* create.c: Constant, Shape, Range, ... */
 extern const shape_rule shapes_index_rules[];       /* index.c: Gather, Slice, Split, ... */
+extern const shape_rule shapes_select_rules[];      /* select.c: TopK, OneHot, ... */
 extern const shape_rule shapes_linear_rules[];      /* linear.c: MatMul, Gemm, reductions, normalizations */
 
 #endif
