@@ -228,7 +228,10 @@ minnow_status ops_unsqueeze(op_context *c) {
 minnow_status ops_dropout(op_context *c) {
     TRY(ops_need(c, 1));
     const tensor *x = c->inputs[0];
-    if (ops_has_input(c, 2) && tensor_count(c->inputs[2]) == 1 && ops_scalar_int(c->inputs[2], 0) != 0)
+    const int trains = ops_has_input(c, 2) && tensor_count(c->inputs[2]) == 1 && ops_scalar_int(c->inputs[2], 0) != 0;
+    double ratio = 0.5;
+    if (ops_has_input(c, 1)) TRY(ops_one_scalar(c, 1, &ratio));
+    if (trains && ratio != 0)
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "training mode not supported");
     TRY(ops_view(c, 0, 0, x->rank, x->dims));
     if (c->n_outputs > 1) {
