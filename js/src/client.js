@@ -1,101 +1,102 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // The page's end of the worker: starts it, loads a model in it, and pairs answers with calls (messages: worker.js).
 import { MinnowError, unpackError } from './errors.js';
-import { packModel } from './options.js';
+import { isSentOnce, packModel } from './options.js';
 import { isNode } from './platform.js';
 import { openWorker } from './spawn.js';
 
 /** @typedef {import('./session.js').SessionInfo} SessionInfo */
 /** @typedef {{promise: Promise<any>, cancel: () => void}} Running */
 
+/** Ids of what is waited for before there are calls. */
+const HELLO = 0;
+const LOAD = 1;
+
 /** Why no worker runs; the caller goes on inline. */
 export class NoWorker extends Error {}
 
 /**
- * @param {string} url of worker.js
- * @returns {Promise<{handle: import('./spawn.js').WorkerHandle, kind: 'worker'|'blob', url: string, release: () => void}>}
- * rejects with NoWorker
+ * A worker that is being started, and how.
+ * @typedef {{handle: import('./spawn.js').WorkerHandle, kind: 'worker'|'blob', release: () => void}} Started
  */
-export async function startWorker(url) {
+
+/**
+ * @param {string} url of worker.js
+ * @returns {Started} throws NoWorker; whether its file can be run is told later
+ */
+function startWorker(url) {
   if (isNode() || new URL(url).origin === globalThis.location?.origin) return attempt(url, 'worker', () => {});
   // Of another origin: browsers start no worker from there, but one of ours may import it.
   const blob = new Blob([`import ${JSON.stringify(url)};`], { type: 'text/javascript' });
   const blobUrl = URL.createObjectURL(blob);
-  const release = () => URL.revokeObjectURL(blobUrl);
-  try {
-    return await attempt(blobUrl, 'blob', release);
-  } catch (error) {
-    release();
-    throw error;
-  }
+  return attempt(blobUrl, 'blob', () => URL.revokeObjectURL(blobUrl));
 }
 
 /**
  * @param {string} url
  * @param {'worker'|'blob'} kind
  * @param {() => void} release
+ * @returns {Started}
  */
-async function attempt(url, kind, release) {
-  if (!isNode() && typeof Worker !== 'function') throw new NoWorker('there are no workers here');
-  /** @type {import('./spawn.js').WorkerHandle | undefined} */
-  let handle;
+function attempt(url, kind, release) {
   try {
-    handle = openWorker(url);
-    const started = handle;
-    await new Promise((resolve, reject) => {
-      started.onMessage((message) => message.type === 'hello' && resolve(undefined));
-      started.onError((reason) => reject(new Error(reason)));
-    });
-    return { handle, kind, url, release };
+    if (!isNode() && typeof Worker !== 'function') throw new NoWorker('there are no workers here');
+    return { handle: openWorker(url), kind, release };
   } catch (error) {
-    handle?.terminate();
-    throw new NoWorker(`the worker ${kind === 'blob' ? 'from a blob: URL ' : ''}did not start (${/** @type {Error} */ (error).message})`);
+    release();
+    throw error instanceof NoWorker ? error : notStarted(kind, /** @type {Error} */ (error).message);
   }
+}
+
+/** @param {'worker'|'blob'} kind @param {string} why */
+function notStarted(kind, why) {
+  return new NoWorker(`the worker ${kind === 'blob' ? 'from a blob: URL ' : ''}did not start (${why})`);
 }
 
 export class Client {
   /** @type {Map<number, {resolve: (value: any) => void, reject: (error: unknown) => void}>} by id: calls without an answer */
   #calls = new Map();
-  #next = 1;
-  /** @type {MinnowError | null} why nothing more can be called */
+  #next = LOAD + 1;
+  /** @type {unknown} why nothing more can be called; null: it can */
   #closed = null;
+  /** The worker has said hello. */
+  #here = false;
   #handle;
   #release;
 
-  /**
-   * @param {import('./spawn.js').WorkerHandle} handle
-   * @param {() => void} release what its URL needs when it is gone
-   */
-  constructor(handle, release) {
+  /** @param {Started} started */
+  constructor({ handle, kind, release }) {
     this.#handle = handle;
     this.#release = release;
     /** @type {SessionInfo | undefined} */
     this.info = undefined;
-    /** @type {'worker'|'blob'} */
-    this.kind = 'worker';
+    this.kind = kind;
     handle.onMessage((message) => this.#receive(message));
-    handle.onError((reason) => this.#end(new MinnowError('closed', `the worker stopped: ${reason}`)));
+    handle.onError((reason) => this.#end(
+      this.#here ? new MinnowError('closed', `the worker stopped: ${reason}`) : notStarted(kind, reason)));
   }
 
   /**
    * @param {import('./session.js').SessionSettings} settings
-   * @param {{onProgress?: (event: import('./session.js').Progress) => void, signal?: AbortSignal, workerUrl: string}} hooks
+   * @param {{onProgress?: (event: import('./session.js').Progress) => void, signal?: AbortSignal, workerUrl: string,
+   *   transfer?: boolean}} hooks
    * @returns {Promise<Client>} rejects with NoWorker, or with what loading threw
    */
-  static async load(settings, { onProgress, signal, workerUrl }) {
-    const { handle, kind, url, release } = await startWorker(workerUrl);
-    const client = new Client(handle, release);
-    client.kind = kind;
+  static async load(settings, { onProgress, signal, workerUrl, transfer = false }) {
+    const started = startWorker(workerUrl);
+    const client = new Client(started);
+    const { handle } = started;
     const abort = () => client.#end(signal?.reason);
     try {
       signal?.throwIfAborted();
       signal?.addEventListener('abort', abort, { once: true });
-      const { model, transfer } = await packModel(settings.model);
-      client.info = await new Promise((resolve, reject) => {
-        client.#calls.set(0, { resolve, reject });
-        handle.onMessage((message) => message.type === 'progress' && !client.#closed && onProgress?.(message.event));
-        handle.postMessage({ type: 'load', settings: { ...settings, model }, url }, transfer);
-      });
+      handle.onMessage((message) => message.type === 'progress' && !client.#closed && onProgress?.(message.event));
+      // Messages wait for the worker, which then begins at once. What can be sent but once waits until it is here:
+      // without a worker it is needed in this thread.
+      if (isSentOnce(settings.model, transfer)) await client.#call(HELLO);
+      const { model, transfer: parts } = await packModel(settings.model, transfer);
+      handle.postMessage({ type: 'load', settings: { ...settings, model }, url: workerUrl }, parts);
+      client.info = await client.#call(LOAD);
     } catch (error) {
       await client.close();
       throw error;
@@ -131,12 +132,9 @@ export class Client {
    */
   #ask(message) {
     const id = this.#next++;
-    const promise = new Promise((resolve, reject) => {
-      if (this.#closed !== null) throw this.#closed;
-      this.#handle.postMessage({ ...message, id });
-      if (this.#calls.size === 0) this.#handle.ref();
-      this.#calls.set(id, { resolve, reject });
-    });
+    if (this.#calls.size === 0) this.#handle.ref();
+    const promise = this.#call(id);
+    if (this.#closed === null) this.#handle.postMessage({ ...message, id });
     const cancel = () => {
       if (!this.#settle(id)) return;
       this.#handle.postMessage({ type: 'cancel', id });
@@ -144,10 +142,23 @@ export class Client {
     return { promise, cancel };
   }
 
+  /**
+   * @param {number} id
+   * @returns {Promise<any>} its answer
+   */
+  #call(id) {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== null) throw this.#closed;
+      this.#calls.set(id, { resolve, reject });
+    });
+  }
+
   /** @param {any} message */
   #receive(message) {
-    if (message.type === 'ready') this.#settle(0)?.resolve(message.info);
-    else if (message.type === 'failed') this.#settle(0)?.reject(unpackError(message.error));
+    if (message.type === 'hello') this.#here = true;
+    if (message.type === 'hello') this.#settle(HELLO)?.resolve(undefined);
+    else if (message.type === 'ready') this.#settle(LOAD)?.resolve(message.info);
+    else if (message.type === 'failed') this.#settle(LOAD)?.reject(unpackError(message.error));
     else if (message.type === 'result') this.#settle(message.id)?.resolve(message.value);
     else if (message.type === 'error') this.#settle(message.id)?.reject(unpackError(message.error));
   }
@@ -156,7 +167,8 @@ export class Client {
   #settle(id) {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    if (call !== undefined && this.#calls.size === 0) this.#handle.unref();
+    // While it loads, the process waits for it.
+    if (call !== undefined && this.#calls.size === 0 && this.info !== undefined) this.#handle.unref();
     return call;
   }
 

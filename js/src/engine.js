@@ -6,7 +6,7 @@ import { fileMemory } from './file-memory.js';
 import { startThreads } from './threads.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from './variants.js';
 
-const ABI = 1;
+const ABI = 2;
 const TRUNCATED = 0x80000000;
 const POOLINGS = ['default', 'mean', 'cls', 'max'];
 /** minnow_status, from 1 on. @type {import('./errors.js').MinnowErrorCode[]} */

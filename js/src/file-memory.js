@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The file's place in a module's memory: its bytes come in from the loader, are hashed as they come, and are opened where
-// they lie (wasm/minnow_wasm.h). Of minnow-full.wasm as well as of the small modules.
+// The file's place in a module's memory: its bytes come in from the loader, are hashed or summed as they come, and are
+// opened where they lie (wasm/minnow_wasm.h). Of minnow-full.wasm as well as of the small modules.
 import { MinnowError } from './errors.js';
 
 /**
@@ -11,12 +11,13 @@ import { MinnowError } from './errors.js';
  * @property {() => void} minnow_wasm_sha256_begin
  * @property {(address: number, bytes: number) => void} minnow_wasm_sha256_update
  * @property {(digest: number) => void} minnow_wasm_sha256_end
+ * @property {(address: number, bytes: number) => void} minnow_wasm_sums
  */
 /**
  * A Sink of load/intake.js, and its owner's end.
  * @typedef {object} FileMemory
  * @property {(bytes: number) => void} reserve room for the whole file; again, with more, when its size was not known
- * @property {(chunk: Uint8Array, later?: boolean) => void} write copies behind the last and hashes; `later`: leaves that to digest
+ * @property {import('./load/intake.js').Sink['write']} write
  * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
  * @property {() => void} reset forgets what was written
  * @property {(offset: number, length: number) => Uint8Array} read a copy of what was written
@@ -50,13 +51,16 @@ export function fileMemory(live, allocated) {
       address = allocated(() => live().exports.minnow_wasm_reallocate(address, bytes), bytes);
       capacity = bytes;
     },
-    write(chunk, later) {
+    write(chunk, { hash: hashes = true, sums = false } = {}) {
       if (chunk.length > capacity - written) {
         throw new MinnowError('argument', `the file is longer than the ${capacity} bytes reserved`);
       }
-      new Uint8Array(live().memory.buffer).set(chunk, address + written);
+      const { exports, memory } = live();
+      new Uint8Array(memory.buffer).set(chunk, address + written);
+      if (sums && written === 0) exports.minnow_wasm_sums(address, 0);
       written += chunk.length;
-      if (!later) hash();
+      if (hashes) hash();
+      if (sums) exports.minnow_wasm_sums(address, written);
     },
     digest() {
       hash();

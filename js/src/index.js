@@ -40,7 +40,8 @@ async function connect(wanted) {
   const workerUrl = options.workerUrl === undefined
     ? ownUrl(new URL('./worker.js', import.meta.url)) : absoluteUrl(options.workerUrl);
   try {
-    const client = await Client.load(settings, { onProgress: options.onProgress, signal: options.signal, workerUrl });
+    const { onProgress, signal, transfer } = options;
+    const client = await Client.load(settings, { onProgress, signal, workerUrl, transfer });
     persistIfAsked(settings.cache);
     return {
       info: /** @type {import('./session.js').SessionInfo} */ (client.info),

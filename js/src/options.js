@@ -15,7 +15,9 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
 /**
  * @typedef {object} LoadOptions
  * @property {ModelInput} model a .minnow file: its URL (in Node also its path), a Response, the bytes, a Blob, or a model
- *   package's default export. Bytes are copied.
+ *   package's default export. Bytes are copied
+ * @property {boolean} [transfer] true: an ArrayBuffer, or that of a view, is handed over to the worker instead, and is empty
+ *   afterwards. Default false
  * @property {string} [integrity] 'sha256-' and base64 of the file's SHA-256, as in the HTML attribute
  * @property {(event: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] rejects with its reason
@@ -57,7 +59,7 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
 
 const POOLINGS = ['mean', 'cls', 'max'];
 const PRECISIONS = ['float32', 'int8', 'binary', 'ubinary'];
-const LOAD_OPTIONS = ['model', 'integrity', 'onProgress', 'signal', 'cache', 'threads', 'backend', 'worker', 'workerUrl', 'wasmUrl',
+const LOAD_OPTIONS = ['model', 'transfer', 'integrity', 'onProgress', 'signal', 'cache', 'threads', 'backend', 'worker', 'workerUrl', 'wasmUrl',
   'maxTokens', 'pooling', 'normalize', 'isa', 'memoryLimit'];
 const EMBED_OPTIONS = ['pooling', 'normalize', 'maxTokens', 'precision', 'dimensions', 'signal'];
 const TOKEN_OPTIONS = ['maxTokens', 'signal'];
@@ -149,6 +151,7 @@ export function checkLoadOptions(options) {
   checkType('integrity', o.integrity, 'string');
   checkType('onProgress', o.onProgress, 'function');
   checkType('worker', o.worker, 'boolean');
+  checkType('transfer', o.transfer, 'boolean');
   checkType('normalize', o.normalize, 'boolean');
   checkType('isa', o.isa, 'string');
   checkSignal(o.signal);
@@ -237,12 +240,25 @@ export function resolveModel(model) {
 }
 
 /**
+ * @param {ModelSource} model
+ * @param {boolean} transfer
+ * @returns {boolean} sending it to a worker takes it from here
+ */
+export function isSentOnce(model, transfer) {
+  return isResponse(model) || (transfer && bufferOf(model) !== null);
+}
+
+/**
  * The same as it can be sent to a worker.
  * @param {ModelSource} model
+ * @param {boolean} transfer bytes are handed over, not copied
  * @returns {Promise<{model: ModelSource, transfer: Transferable[]}>}
  */
-export async function packModel(model) {
-  if (typeof Response !== 'function' || !(model instanceof Response)) return { model, transfer: [] };
+export async function packModel(model, transfer) {
+  if (!isResponse(model)) {
+    const buffer = transfer ? bufferOf(model) : null;
+    return { model, transfer: buffer === null ? [] : [buffer] };
+  }
   if (model.bodyUsed) wrong('model: the Response has been read already');
   const body = canTransferStreams() && model.body !== null ? model.body : await model.arrayBuffer();
   const headers = /** @type {[string, string][]} */ ([...model.headers]);
@@ -260,6 +276,17 @@ export function unpackModel(model) {
   // A Response that was not fetched has no URL; messages name it.
   Object.defineProperty(response, 'url', { value: model.url });
   return response;
+}
+
+/** @param {ModelSource} model @returns {model is Response} */
+function isResponse(model) {
+  return typeof Response === 'function' && model instanceof Response;
+}
+
+/** @param {ModelSource} model @returns {ArrayBuffer | null} that can be handed over */
+function bufferOf(model) {
+  const buffer = ArrayBuffer.isView(model) ? model.buffer : model;
+  return buffer instanceof ArrayBuffer ? buffer : null;
 }
 
 /** @param {ModelInput} model @returns {model is ModelPackage} */

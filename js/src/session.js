@@ -260,7 +260,7 @@ function lateSink(starting) {
     ready,
     reset: () => sink?.reset(),
     reserve: (bytes) => there().reserve(bytes),
-    write: (chunk, later) => there().write(chunk, later),
+    write: (chunk, checks) => there().write(chunk, checks),
     digest: () => there().digest(),
     read: (offset, length) => there().read(offset, length),
   };

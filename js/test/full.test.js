@@ -183,7 +183,7 @@ test('sources: path, bytes, buffer, Blob, Response; integrity; abort', async () 
 function open(graph, bytes) {
   graph.sink.reset();
   graph.sink.reserve(bytes.length);
-  graph.sink.write(bytes, true);
+  graph.sink.write(bytes, { hash: false });
   graph.open();
 }
 

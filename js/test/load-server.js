@@ -34,6 +34,7 @@ export class FakeSink {
     this.memory = new Uint8Array(0);
     this.written = 0;
     this.hashedEarly = 0;
+    this.summed = 0;
     /** @type {number[]} */
     this.reserved = [];
     this.resets = 0;
@@ -44,6 +45,7 @@ export class FakeSink {
     this.memory = new Uint8Array(0);
     this.written = 0;
     this.hashedEarly = 0;
+    this.summed = 0;
     this.resets += 1;
   }
 
@@ -55,12 +57,13 @@ export class FakeSink {
     this.memory = memory;
   }
 
-  /** @param {Uint8Array} chunk @param {boolean} [later] */
-  write(chunk, later = false) {
+  /** @param {Uint8Array} chunk @param {import('../src/load/intake.js').Checks} [checks] */
+  write(chunk, { hash = true, sums = false } = {}) {
     if (this.written + chunk.length > this.memory.length) throw new RangeError('more than reserved');
     this.memory.set(chunk, this.written);
     this.written += chunk.length;
-    if (!later) this.hashedEarly += chunk.length;
+    if (hash) this.hashedEarly += chunk.length;
+    if (sums) this.summed += chunk.length;
   }
 
   digest() {

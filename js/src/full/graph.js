@@ -6,7 +6,7 @@ import { fileMemory } from '../file-memory.js';
 import { compileModule, moduleImports, pickVariant, wasmError } from '../variants.js';
 import { TYPES, typeOf } from './types.js';
 
-const ABI = 1;
+const ABI = 2;
 const PAGE_BYTES = 65536;
 const MAX_RANK = 8;
 const CLOSED = 'this session is released';

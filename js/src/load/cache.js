@@ -9,7 +9,7 @@
 
 import { isNode } from '../platform.js';
 import { FolderShelf } from './node.js';
-import { chunksOf, streamOf } from './streams.js';
+import { refilledChunksOf, streamOf } from './streams.js';
 
 /**
  * What is known of a URL's file.
@@ -26,8 +26,8 @@ import { chunksOf, streamOf } from './streams.js';
 /**
  * @typedef {object} Content
  * @property {number} bytes
- * @property {AsyncGenerator<Uint8Array>} chunks
- * @property {boolean} [lasting] true: a chunk stays what it is when the next one is asked for
+ * @property {import('./streams.js').Chunks} chunks
+ * @property {boolean} [lasting] true: a chunk stays what it is until it is given back
  */
 
 /**
@@ -160,7 +160,8 @@ class CacheShelf {
   async content(hash) {
     const response = await this.cache.match(contentKey(hash));
     if (response === undefined || response.body === null) return null;
-    return { bytes: Number(response.headers.get('content-length')), chunks: chunksOf(response.body), lasting: true };
+    const bytes = Number(response.headers.get('content-length'));
+    return { bytes, chunks: refilledChunksOf(response.body, bytes), lasting: true };
   }
 
   /** @param {string} hash @param {number} bytes @param {AsyncGenerator<Uint8Array>} chunks */

@@ -11,13 +11,19 @@ import { MinnowError } from '../errors.js';
  * @property {() => void} reset begins anew: forgets what was written
  * @property {(bytes: number) => void} reserve makes room for so many bytes in all. Called before the first write; again
  *   with a larger number where the size was not known: what was written is kept
- * @property {(chunk: Uint8Array, later?: boolean) => void} write copies a chunk behind the last one, and hashes it;
- *   `later`: leaves that to digest, which is likely not called
+ * @property {(chunk: Uint8Array, checks?: Checks) => void} write copies a chunk behind the last one
  * @property {() => string} digest SHA-256 of all that was written, 64 hexadecimal digits
  * @property {(offset: number, length: number) => Uint8Array} [read] a copy of what was written, also after the model
  *   has been opened; throws once the memory is given back. Without it nothing is cached
  * @property {Promise<unknown>} [ready] until it resolves nothing but reset may be called; what it rejects with, loading
  *   does
+ */
+
+/**
+ * What is computed of a chunk while the next one is on its way.
+ * @typedef {object} Checks
+ * @property {boolean} [hash] false: digest does that, which is likely not called. Default true
+ * @property {boolean} [sums] true: a .minnow file's own checksums, which opening then need not look at. Default false
  */
 
 const MAGIC = [0x89, 0x4d, 0x4e, 0x57, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -32,13 +38,15 @@ export class Intake {
    * @param {string} options.label the URL or path, for messages
    * @param {number | null} options.bytes the size that the page said, if it did
    * @param {boolean} options.anyFormat true: not only .minnow files
+   * @param {boolean} options.verifies true: a hash that is computed is compared with one that was promised
    * @param {(loaded: number, total: number | null) => void} options.onBytes after each chunk
    */
-  constructor(sink, { label, bytes, anyFormat, onBytes }) {
+  constructor(sink, { label, bytes, anyFormat, verifies, onBytes }) {
     this.sink = sink;
     this.label = label;
     this.stated = bytes;
     this.anyFormat = anyFormat;
+    this.verifies = verifies;
     this.onBytes = onBytes;
     this.received = 0;
     /** @type {number | null} */
@@ -46,7 +54,8 @@ export class Intake {
     /** @type {number | null} */
     this.announced = null;
     this.contentType = '';
-    this.later = false;
+    /** @type {Checks} */
+    this.checks = {};
     this.reserved = 0;
     this.head = new Uint8Array(HEAD_BYTES);
   }
@@ -54,13 +63,14 @@ export class Intake {
   /**
    * Forgets everything: a whole file will come.
    * @param {object} [options]
-   * @param {boolean} [options.later] true: not to be hashed as it comes
+   * @param {boolean} [options.hash] false: not to be hashed as it comes
    * @param {number | null} [options.announced] the length that its bringer says, if that is the file's own
    * @param {string} [options.contentType]
    */
-  begin({ later = false, announced = null, contentType = '' } = {}) {
+  begin({ hash = true, announced = null, contentType = '' } = {}) {
     this.sink.reset();
-    this.later = later;
+    // Bytes of which the whole file's hash is the promised one need no other sum.
+    this.checks = { hash, sums: !this.anyFormat && !(hash && this.verifies) };
     this.received = 0;
     this.reserved = 0;
     this.announced = announced;
@@ -77,7 +87,7 @@ export class Intake {
     }
     if (rest.length > 0) {
       this.#makeRoom(this.received + rest.length);
-      this.sink.write(rest, this.later);
+      this.sink.write(rest, this.checks);
       this.received += rest.length;
     }
     this.onBytes(this.received, this.total);
@@ -118,7 +128,7 @@ export class Intake {
       throw new MinnowError('integrity', `${this.label}: expected ${this.stated} bytes, found a model of ${bytes}`);
     this.total = bytes;
     this.#makeRoom(HEAD_BYTES);
-    this.sink.write(this.head, this.later);
+    this.sink.write(this.head, this.checks);
     return chunk.subarray(n);
   }
 

@@ -84,7 +84,7 @@ class Opening {
     this.cache = cacheOptions(options.cache);
     this.progress = progressOf(source.label, options.onProgress);
     this.intake = new Intake(sink, { label: source.label, bytes: source.bytes, anyFormat: options.anyFormat === true,
-      onBytes: (loaded, total) => this.progress.report(loaded, total) });
+      verifies: source.hashes.length > 0, onBytes: (loaded, total) => this.progress.report(loaded, total) });
   }
 
   /**
@@ -96,7 +96,7 @@ class Opening {
     const { intake, source } = this;
     const { chunks, bytes, contentType } = await contentOf(origin, this.signal);
     const hash = source.hashes.length > 0;
-    intake.begin({ later: !hash, announced: bytes, contentType });
+    intake.begin({ hash, announced: bytes, contentType });
     await this.#take(chunks);
     intake.finish();
     const sha256 = hash ? this.sink.digest() : null;
@@ -149,7 +149,7 @@ class Opening {
     const hash = this.cache.mode === 'verify';
     try {
       this.progress.fromCache = true;
-      intake.begin({ later: !hash, announced: content.bytes });
+      intake.begin({ hash, announced: content.bytes });
       if (content.bytes !== record.bytes) throw new MinnowError('integrity', 'not the length that was stored');
       await this.#take(content.chunks, content.lasting ? AHEAD_BYTES : 0);
       intake.finish();
@@ -222,8 +222,9 @@ class Opening {
   }
 
   /**
-   * Chunks into the intake. The next one is asked for before one is copied, so that both go on at the same time.
-   * @param {AsyncGenerator<Uint8Array>} chunks
+   * Chunks into the intake. The next one is asked for before one is copied, so that both go on at the same time. What has
+   * been copied is given back.
+   * @param {import('./streams.js').Chunks} chunks
    * @param {number} [ahead] bytes of chunks that may wait for the sink to be ready; 0: a chunk is valid only until the
    *   next one is asked for
    */
@@ -234,21 +235,24 @@ class Opening {
     /** @type {Uint8Array[]} */
     const waiting = [];
     let waitingBytes = 0;
+    /** @type {Uint8Array[]} */
+    const spare = [];
     try {
       let next = chunks.next();
       for (;;) {
         const { done, value } = await raceAbort(next, this.signal);
         if (!done) {
-          if (ahead > 0) next = quiet(chunks.next());
+          if (ahead > 0) next = quiet(chunks.next(spare.pop()));
           waiting.push(value);
           waitingBytes += value.length;
           if (!started && waitingBytes < ahead) continue;
         }
         await ready;
-        for (const chunk of waiting.splice(0)) this.intake.add(chunk);
+        for (const chunk of waiting) this.intake.add(chunk);
+        spare.push(...waiting.splice(0));
         waitingBytes = 0;
         if (done) return;
-        if (ahead === 0) next = chunks.next();
+        if (ahead === 0) next = chunks.next(spare.pop());
       }
     } catch (error) {
       chunks.return(undefined).catch(() => {});
@@ -278,7 +282,7 @@ class Opening {
 /**
  * @param {Exclude<import('./source.js').Origin, {kind: 'url'}>} origin
  * @param {AbortSignal | undefined} signal
- * @returns {Promise<{bytes: number | null, chunks: AsyncGenerator<Uint8Array>, contentType?: string}>}
+ * @returns {Promise<{bytes: number | null, chunks: import('./streams.js').Chunks, contentType?: string}>}
  */
 async function contentOf(origin, signal) {
   if (origin.kind === 'path') return readPath(origin.path);

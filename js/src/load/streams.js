@@ -4,6 +4,8 @@
 /** Bytes of a piece, where we choose. */
 export const PIECE_BYTES = 1 << 20;
 
+/** @typedef {AsyncGenerator<Uint8Array, void, Uint8Array | undefined>} Chunks next() may be given a chunk back, to be used again */
+
 /**
  * @template T
  * @param {Promise<T>} promise
@@ -49,7 +51,7 @@ export async function delay(ms, signal) {
  * Safari's streams cannot be iterated over; this can.
  * @param {ReadableStream<Uint8Array>} stream is cancelled if it is left early
  * @param {AbortSignal} [signal]
- * @returns {AsyncGenerator<Uint8Array>}
+ * @returns {Chunks}
  */
 export async function* chunksOf(stream, signal) {
   const reader = stream.getReader();
@@ -58,6 +60,36 @@ export async function* chunksOf(stream, signal) {
       const { done, value } = await raceAbort(reader.read(), signal);
       if (done) return;
       yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * The same, but that chunks which come back are filled again where the stream can do that: fresh memory for each takes
+ * longer than its bytes.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {number} bytes after which nothing is asked for
+ * @returns {Chunks}
+ */
+export async function* refilledChunksOf(stream, bytes) {
+  let reader;
+  try {
+    reader = stream.getReader({ mode: 'byob' });
+  } catch {
+    yield* chunksOf(stream);
+    return;
+  }
+  try {
+    /** @type {Uint8Array | undefined} */
+    let spare;
+    for (let left = bytes; left > 0;) {
+      const room = /** @type {ArrayBuffer} */ (spare?.buffer ?? new ArrayBuffer(PIECE_BYTES));
+      const { done, value } = await reader.read(new Uint8Array(room));
+      if (done) return;
+      left -= value.length;
+      spare = yield value;
     }
   } finally {
     reader.cancel().catch(() => {});
