@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * minnow eval: how good a model's vectors are, on tasks with known answers, beside a reference. One task's vectors are
- * in memory. */
+ * minnow eval: how good a model's vectors are, on tasks with known answers, beside a reference. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,69 +101,17 @@ static minnow_status print_texts(const eval_tasks *tasks, minnow_error *error) {
     return cli_flush(error);
 }
 
-/* --- Running ------------------------------------------------------------------------------------------------- */
-
-typedef struct sides {
-    eval_source model, reference;
-    thread_pool *pool;
-    cli_progress progress;
-    uint64_t n_done;
-} sides;
-
-static minnow_status run_task(const settings *s, sides *both, const eval_task *t, eval_report *report,
-                              minnow_error *error) {
-    const int has_reference = s->reference.model != NULL;
-    eval_vectors candidate, reference;
-    minnow_status status;
-    memset(&reference, 0, sizeof reference);
-    TRY(eval_source_vectors(&both->model, t, &candidate, error));
-    status = s->save != NULL ? eval_vectors_save(&candidate, t, s->save, error) : MINNOW_OK;
-    if (status == MINNOW_OK && has_reference) status = eval_source_vectors(&both->reference, t, &reference, error);
-    if (status == MINNOW_OK)
-        status = eval_report_add(report, t, &candidate, has_reference ? &reference : NULL, both->pool, error);
-    eval_vectors_free(&candidate);
-    eval_vectors_free(&reference);
-    return status;
-}
-
-static void share_progress(sides *both, eval_source *s) {
-    s->progress = &both->progress;
-    s->n_done = &both->n_done;
-}
-
-static minnow_status run_tasks(const settings *s, sides *both, const eval_tasks *tasks, eval_report *report,
-                               minnow_error *error) {
-    minnow_status status = MINNOW_OK;
-    const size_t n_models = (size_t)both->model.is_open + (size_t)both->reference.is_open;
-    cli_progress_begin(&both->progress, COMMAND, "texts", n_models * tasks->n_texts);
-    share_progress(both, &both->model);
-    share_progress(both, &both->reference);
-    for (size_t i = 0; i < tasks->n && status == MINNOW_OK; i++)
-        status = run_task(s, both, tasks->items[i], report, error);
-    cli_progress_end(&both->progress);
-    return status;
-}
-
 static minnow_status evaluate(const settings *s, const eval_tasks *tasks, minnow_error *error) {
-    sides both;
+    const eval_run run = {&s->model, s->reference.model != NULL ? &s->reference : NULL, s->save};
     eval_report report;
-    minnow_status status = MINNOW_OK;
-    memset(&both, 0, sizeof both);
-    memset(&report, 0, sizeof report);
-    TRY_GOTO(eval_source_open(&both.model, &s->model, tasks, error));
-    if (s->reference.model != NULL) TRY_GOTO(eval_source_open(&both.reference, &s->reference, tasks, error));
-    TRY_GOTO(thread_pool_create(&both.pool, s->model.n_threads, error));
-    TRY_GOTO(eval_report_create(&report, tasks, error));
-    TRY_GOTO(run_tasks(s, &both, tasks, &report, error));
-    report.model = s->model.model;
-    report.reference = s->reference.model;
-    if (s->json) eval_print_json(&report);
-    else eval_print_table(&report);
-fail:
+    minnow_status status;
+    TRY(eval_report_create(&report, tasks, error));
+    status = eval_run_tasks(&report, &run, tasks, error);
+    if (status == MINNOW_OK) {
+        if (s->json) eval_print_json(&report);
+        else eval_print_table(&report);
+    }
     eval_report_free(&report);
-    thread_pool_close(&both.pool);
-    eval_source_close(&both.model);
-    eval_source_close(&both.reference);
     return status;
 }
 

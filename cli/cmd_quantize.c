@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * minnow quantize: an FP32 model (+ ranges, or texts to find them with) -> a static INT8 model, .minnow or ONNX. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -50,6 +51,11 @@ static const char help[] =
     "      --name TEXT        the model's name (default: that of its folder, or the one in\n"
     "                         config.json if the folder's says nothing)\n"
     "      --license TEXT     default: 'license:' of the README.md beside the model\n"
+    "      --report FILE      a page of HTML about it: what was made, error by layer,\n"
+    "                         histograms with their ranges, outliers, sizes (-: standard\n"
+    "                         output, without the summary)\n"
+    "      --eval DIR         scores on tasks, as 'minnow eval' has them, for the report;\n"
+    "                         may be given more than once\n"
     "      --weights per-channel, --weight-codes 7\n"
     "                         what both forms have; there are no others\n"
     "\n"
@@ -89,7 +95,9 @@ enum {
     OPTION_WEIGHTS,
     OPTION_WEIGHT_CODES,
     OPTION_NAME,
-    OPTION_LICENSE
+    OPTION_LICENSE,
+    OPTION_REPORT,
+    OPTION_EVAL
 };
 
 static const struct option options[] = {CALIBRATION_LONG_OPTIONS,
@@ -106,6 +114,8 @@ static const struct option options[] = {CALIBRATION_LONG_OPTIONS,
                                         {"weight-codes", required_argument, NULL, OPTION_WEIGHT_CODES},
                                         {"name", required_argument, NULL, OPTION_NAME},
                                         {"license", required_argument, NULL, OPTION_LICENSE},
+                                        {"report", required_argument, NULL, OPTION_REPORT},
+                                        {"eval", required_argument, NULL, OPTION_EVAL},
                                         {"json", no_argument, NULL, OPTION_JSON},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
@@ -150,6 +160,8 @@ static int take_option(command_line *s, int code) {
     case OPTION_RANGES: s->job.ranges = optarg; return CLI_OK;
     case OPTION_NAME: return take_text("--name", &s->job.name);
     case OPTION_LICENSE: return take_text("--license", &s->job.licence);
+    case OPTION_REPORT: s->job.report = cli_output_path(optarg); return CLI_OK;
+    case OPTION_EVAL: s->job.eval[s->job.n_eval++] = optarg; return CLI_OK;
     case OPTION_NO_BIAS_CORRECTION: s->job.quantize.no_bias_correction = 1; return CLI_OK;
     case OPTION_SPLIT_CHANNELS:
         s->job.usual_copies = 0;
@@ -176,6 +188,15 @@ static int take_option(command_line *s, int code) {
     }
 }
 
+static int check_report(const quantize_settings *s) {
+    if (s->report != NULL && *s->report == '\0') return cli_usage_error(COMMAND, "--report: no file named");
+    if (s->n_eval > 0 && s->report == NULL)
+        return cli_usage_error(COMMAND, "--eval is for --report; 'minnow eval' scores a model by itself");
+    if (s->n_eval > 0 && file_os_is_special(s->output))
+        return cli_usage_error(COMMAND, "--eval reads the model back: -o has to name a file");
+    return CLI_OK;
+}
+
 /* What neither form has, by name. */
 static int check_form(const command_line *s) {
     minnow_error error;
@@ -199,6 +220,7 @@ static int check_together(const command_line *s, int n_arguments, const char *fi
     if (s->job.quantize.no_bias_correction && s->rounding_given && s->job.quantize.rounding == QUANTIZE_GPTQ)
         return cli_usage_error(COMMAND, "--no-bias-correction is for --rounding nearest");
     if (s->job.force && !s->job.to_onnx) return cli_usage_error(COMMAND, "--force is for --to onnx");
+    if (check_report(&s->job) != CLI_OK) return CLI_USAGE;
     return check_form(s);
 }
 
@@ -222,21 +244,34 @@ static int read_options(int argc, char **argv, command_line *s, int *code) {
     return *code != CLI_OK;
 }
 
-int cmd_quantize(int argc, char **argv) {
-    command_line s;
+/* The model or the report may be what standard output is for. */
+static int is_on_output(const quantize_settings *s) {
+    return file_os_is_special(s->output) || (s->report != NULL && file_os_is_special(s->report));
+}
+
+static int run(const command_line *s) {
     quantize_job j;
     minnow_error error;
     int code = CLI_OK;
-    memset(&s, 0, sizeof s);
     memset(&j, 0, sizeof j);
+    if (quantize_job_run(&j, &s->job, &error) != MINNOW_OK) code = cli_error(&error);
+    else if (!is_on_output(&s->job)) quantize_job_print(&j, s->json);
+    quantize_job_close(&j);
+    if (code != CLI_OK) os_end_if_interrupted();
+    return cli_finish(code);
+}
+
+int cmd_quantize(int argc, char **argv) {
+    command_line s;
+    int code = CLI_OK;
+    memset(&s, 0, sizeof s);
     calibration_options_init(&s.job.calibration);
     s.job.quantize.rounding = DEFAULT_ROUNDING;
     s.job.usual_copies = 1;
     s.job.quantize.embedding = INT8_TABLE_ROWS;
-    if (read_options(argc, argv, &s, &code)) return code;
-    if (quantize_job_run(&j, &s.job, &error) != MINNOW_OK) code = cli_error(&error);
-    else if (!file_os_is_special(s.job.output)) quantize_job_print(&j, s.json); /* else it may be on standard output */
-    quantize_job_close(&j);
-    if (code != CLI_OK) os_end_if_interrupted();
-    return cli_finish(code);
+    s.job.eval = calloc((size_t)argc, sizeof *s.job.eval); /* no more of them than arguments */
+    if (s.job.eval == NULL) return cli_error(&(minnow_error){MINNOW_ERROR_MEMORY, "out of memory"});
+    if (!read_options(argc, argv, &s, &code)) code = run(&s);
+    free(s.job.eval);
+    return code;
 }

@@ -90,6 +90,16 @@ double eval_result_change(const eval_result *r, size_t metric);
 /* Mean change of the tasks' first metrics, and the worst; NaN if none has one. */
 double eval_report_change(const eval_report *r, double *worst);
 
+/* --- Running (eval_run.c) ----------------------------------------------------------------------------------- */
+
+typedef struct eval_run {
+    const cli_model_options *model, *reference; /* reference NULL: none */
+    const char *save;                           /* a folder for the model's vectors; NULL: none */
+} eval_run;
+
+/* Scores all tasks; `report` is of eval_report_create. */
+minnow_status eval_run_tasks(eval_report *report, const eval_run *run, const eval_tasks *tasks, minnow_error *error);
+
 void eval_print_table(const eval_report *r);
 void eval_print_json(const eval_report *r);
 

@@ -14,7 +14,11 @@ typedef struct quantize_check {
     double mean, least; /* cosine */
 } quantize_check;
 
-/* Cosine of pooled vectors over at most QUANTIZE_CHECK_TEXTS texts, evenly spread. n_texts 0 if there are no texts. */
+/* The texts to look at, at most QUANTIZE_CHECK_TEXTS, evenly spread: a copy, to be freed with calibration_texts_free;
+ * none if there are no calibration texts. */
+minnow_status quantize_check_texts(calibration_texts *out, int *held_out, const quantize_source *s,
+                                   minnow_error *error);
+/* Cosine of their pooled vectors. n_texts 0 if there are no texts. */
 minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const quantize_source *s,
                                  quantize_progress *progress, minnow_error *error);
 

@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "convert/import/tokenizer_files.h"
 #include "convert/pack/pack.h"
+#include "quantize_page.h"
 
 /* The strings are borrowed: they outlive the model. */
 static void label(int8_model *m, const quantize_settings *s, const quantize_source *source, const quantize_labels *l) {
@@ -91,14 +92,24 @@ static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
     return status;
 }
 
-minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minnow_error *error) {
-    const int texts_optional = s->ranges != NULL && s->quantize.rounding == QUANTIZE_NEAREST;
-    j->settings = s;
-    TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
-    if (s->to_onnx) TRY(quantize_onnx_plan(j, error));
-    else TRY(quantize_check_output(&j->source, s->output, error));
+static minnow_status run(quantize_job *j, minnow_error *error) {
     TRY(quantize_labels_read(&j->labels, &j->source, error));
     TRY(get_ranges(j, error));
     TRY(make_model(j, error));
     return pack_and_write(j, error);
+}
+
+minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minnow_error *error) {
+    const int texts_optional = s->ranges != NULL && s->quantize.rounding == QUANTIZE_NEAREST;
+    eval_tasks tasks;
+    minnow_status status;
+    j->settings = s;
+    TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
+    if (s->to_onnx) TRY(quantize_onnx_plan(j, error));
+    else TRY(quantize_check_output(&j->source, s->output, error));
+    status = quantize_page_prepare(&tasks, j, error);
+    if (status == MINNOW_OK) status = run(j, error);
+    if (status == MINNOW_OK) status = quantize_page_write(j, &tasks, error);
+    eval_tasks_close(&tasks);
+    return status;
 }

@@ -18,6 +18,9 @@ typedef struct quantize_settings {
     int force;                  /* to_onnx: replaces small files that differ */
     const char *ranges;         /* a file; NULL: calibrate */
     const char *name, *licence; /* NULL: those of the model's files */
+    const char *report;         /* a page about it; NULL: none */
+    const char **eval;          /* [n_eval] folders of tasks, for the report */
+    size_t n_eval;
 } quantize_settings;
 
 /* What the file says of itself and its source; texts are UTF-8. */

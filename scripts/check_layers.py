@@ -33,6 +33,7 @@ ROAD = [
     ["src/convert/quantize"],
     ["src/convert/pack", "src/convert/qdq"],
     ["src/convert/eval"],
+    ["src/convert/report"],
     ["src/api"],
     ["cli"],
 ]
