@@ -50,6 +50,17 @@ typedef struct math_kernels {
     /* y = (x - mean) / sqrt(var + epsilon) * gamma + beta over n; mean and var by `sum` order, var of (x - mean); beta
      * may be NULL. */
     void (*layer_norm)(const float *x, const float *gamma, const float *beta, float epsilon, float *y, size_t n);
+    /* The least and the largest element; NaN both if any is NaN; inf and -inf for n = 0. */
+    void (*range)(const float *x, size_t n, float *least, float *largest);
+    /* y = the low byte of round(min(max(x / scale, low), high)) + zero, halves to even; NaN is as 0. low and high are
+     * whole numbers within +-65535. */
+    void (*quantize)(const float *x, float scale, float low, float high, int32_t zero, uint8_t *y, size_t n);
+    /* y = float(x - zero) * scale, x int8 if is_signed, else uint8. */
+    void (*dequantize)(const uint8_t *x, int is_signed, int32_t zero, float scale, float *y, size_t n);
+    /* y = act(float(x) * scale + bias) + residual, an int32 row: scale of each column if per_column, else scale[0];
+     * bias and residual may be NULL. y may be x. */
+    void (*scale_sums)(const int32_t *x, const float *scale, int per_column, const float *bias,
+                       math_activation activation, const float *residual, float *y, size_t n);
     /* GEMM, see math_gemm below. */
     size_t (*packed_bytes)(size_t k, size_t n);
     /* packed is aligned as floats are, better to 64 bytes; b[i * row_stride + j * column_stride], so a transposed B costs nothing. */

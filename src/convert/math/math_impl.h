@@ -6,6 +6,7 @@
  *   math_functions.h  vector -> vector: exp, erf, tanh, log ...
  *   math_impl.h       loops over arrays: element-wise, reductions, softmax, layer norm; the tier's table
  *   math_gemm.h       packing and the matrix product
+ *   math_quantize.h   floats -> codes and back, sums of codes -> floats
  *
  * The same bits in every tier: a lane does the same operations whatever its neighbours do, and a reduction has 16
  * partial sums whatever VF_LANES is (lanes that a tail does not fill add +0, which changes no partial sum, as none is
@@ -236,6 +237,7 @@ static void layer_norm(const float *x, const float *gamma, const float *beta, fl
 }
 
 #include "convert/math/math_gemm.h"
+#include "convert/math/math_quantize.h"
 
 const math_kernels TIER(math_kernels) = {
     .exp = map_exp, .erf = map_erf, .tanh = map_tanh, .sigmoid = map_sigmoid, .log = map_log, .sqrt = map_sqrt,
@@ -246,5 +248,6 @@ const math_kernels TIER(math_kernels) = {
     .min_scalar = map_min_scalar, .max_scalar = map_max_scalar,
     .sum = reduce_sum, .sum_squares = reduce_squares, .maximum = reduce_maximum,
     .softmax = softmax, .layer_norm = layer_norm,
+    .range = range, .quantize = quantize, .dequantize = dequantize, .scale_sums = scale_sums,
     .packed_bytes = gemm_packed_bytes, .pack = gemm_pack, .gemm = gemm, .gemm_columns = GEMM_COLUMNS,
 };

@@ -38,10 +38,21 @@ static inline vf vf_max(vf a, vf b) { return vf_select(vcgtq_f32(a, b), a, b); }
 static inline vi vf_bits(vf a) { return vreinterpretq_s32_f32(a); }
 static inline vf vf_from_bits(vi a) { return vreinterpretq_f32_s32(a); }
 static inline vf vf_from_int(vi a) { return vcvtq_f32_s32(a); }
+static inline vi vi_load(const int32_t *p) { return vld1q_s32(p); }
+static inline vi vi_load_bytes(const uint8_t *p) {
+    uint32_t four;
+    __builtin_memcpy(&four, p, sizeof four);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+static inline void vi_store_bytes(uint8_t *p, vi v) { /* the low byte of each */
+    const uint8x16_t bytes = vreinterpretq_u8_s32(v), even = vuzp1q_u8(bytes, bytes);
+    vst1q_lane_u32((uint32_t *)(void *)p, vreinterpretq_u32_u8(vuzp1q_u8(even, even)), 0);
+}
 static inline vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 static inline vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
+static inline vi vi_xor(vi a, vi b) { return veorq_s32(a, b); }
 #define vi_shl(a, n) vshlq_n_s32(a, n)
 #define vi_sar(a, n) vshrq_n_s32(a, n)
 

@@ -39,10 +39,14 @@ static inline vf vf_from_bits(vi a) {
     return v;
 }
 static inline vf vf_from_int(vi a) { return (float)a; }
+static inline vi vi_load(const int32_t *p) { return *p; }
+static inline vi vi_load_bytes(const uint8_t *p) { return *p; }
+static inline void vi_store_bytes(uint8_t *p, vi v) { *p = (uint8_t)v; }
 static inline vi vi_set1(int32_t x) { return x; }
 static inline vi vi_add(vi a, vi b) { return (vi)((uint32_t)a + (uint32_t)b); }
 static inline vi vi_sub(vi a, vi b) { return (vi)((uint32_t)a - (uint32_t)b); }
 static inline vi vi_and(vi a, vi b) { return a & b; }
+static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 #define vi_shl(a, n) ((vi)((uint32_t)(a) << (n)))
 #define vi_sar(a, n) ((a) >> (n)) /* arithmetic: every compiler that this builds with does so */
 

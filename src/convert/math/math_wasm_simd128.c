@@ -42,10 +42,19 @@ static inline vf vf_max(vf a, vf b) { return (vf)wasm_f32x4_pmax((v128_t)b, (v12
 static inline vi vf_bits(vf a) { return (vi)a; }
 static inline vf vf_from_bits(vi a) { return (vf)a; }
 static inline vf vf_from_int(vi a) { return (vf)wasm_f32x4_convert_i32x4((v128_t)a); }
+static inline vi vi_load(const int32_t *p) { return (vi)wasm_v128_load(p); }
+static inline vi vi_load_bytes(const uint8_t *p) {
+    return (vi)wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(p)));
+}
+static inline void vi_store_bytes(uint8_t *p, vi v) { /* the low byte of each */
+    wasm_v128_store32_lane(p, wasm_i8x16_shuffle((v128_t)v, (v128_t)v, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8,
+                                                 12), 0);
+}
 static inline vi vi_set1(int32_t x) { return (vi)wasm_i32x4_splat(x); }
 static inline vi vi_add(vi a, vi b) { return (vi)wasm_i32x4_add((v128_t)a, (v128_t)b); } /* wraps */
 static inline vi vi_sub(vi a, vi b) { return (vi)wasm_i32x4_sub((v128_t)a, (v128_t)b); }
 static inline vi vi_and(vi a, vi b) { return a & b; }
+static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 #define vi_shl(a, n) ((vi)wasm_i32x4_shl((v128_t)(a), (n)))
 #define vi_sar(a, n) ((vi)wasm_i32x4_shr((v128_t)(a), (n)))
 

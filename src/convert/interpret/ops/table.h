@@ -81,6 +81,18 @@ minnow_status ops_matmul(op_context *c);
 minnow_status ops_gemm(op_context *c);
 minnow_status ops_einsum(op_context *c);
 
+/* quantize.c */
+minnow_status ops_quantize_linear(op_context *c);
+minnow_status ops_dequantize_linear(op_context *c);
+minnow_status ops_dynamic_quantize_linear(op_context *c);
+
+/* quantized_product.c */
+minnow_status ops_matmul_integer(op_context *c);
+minnow_status ops_matmul_integer_to_float(op_context *c);
+minnow_status ops_dynamic_quantize_matmul(op_context *c);
+minnow_status ops_qlinear_matmul(op_context *c);
+minnow_status ops_qgemm(op_context *c);
+
 /* norm.c */
 minnow_status ops_layer_norm(op_context *c);
 minnow_status ops_rms_norm(op_context *c);
