@@ -86,9 +86,9 @@ static minnow_status take_inputs(op_context *c, int flags, dtype *half) {
     return MINNOW_OK;
 }
 
-static minnow_status narrow_outputs(op_context *c, dtype half) {
+static minnow_status narrow_outputs(op_context *c, int flags, dtype half) {
     struct interpreter *in = c->in;
-    for (size_t i = 0; i < c->n_outputs; i++) {
+    for (size_t i = 0; i < c->n_outputs && (i == 0 || !(flags & OP_FIRST_OUTPUT)); i++) {
         tensor *t = &c->outputs[i];
         const size_t n = tensor_count(t);
         int32_t b;
@@ -142,7 +142,7 @@ static minnow_status run_node(struct interpreter *in, const step *s, minnow_erro
     minnow_status status = take_inputs(&c, s->entry->flags, &half);
     if (status == MINNOW_OK) status = ops_charge(&c, 1);
     if (status == MINNOW_OK) status = s->entry->run(&c);
-    if (status == MINNOW_OK && half != DTYPE_UNDEFINED) status = narrow_outputs(&c, half);
+    if (status == MINNOW_OK && half != DTYPE_UNDEFINED) status = narrow_outputs(&c, s->entry->flags, half);
     scratch_release(in);
     if (status == MINNOW_OK && in->observe)
         status = in->observe(in->observe_context, in->g, s->node, c.outputs, c.n_outputs, error);

@@ -12,12 +12,11 @@ typedef struct job {
     void *y;
     const void *gamma, *beta;
     float epsilon;
-    void *mean, *inverse; /* optional outputs, one number a row */
+    float *mean, *inverse; /* optional outputs, one number a row */
     int log;
 } job;
 
-/* --- Layer norm: y = (x - mean) / sqrt(var + epsilon) * gamma + beta
- * -------------------------------------------------------------- */
+/* --- Layer norm: y = (x - mean) / sqrt(var + epsilon) * gamma + beta ---------------------------------------------- */
 
 /* The optional outputs, by the same sums as the vector function; y may be x, so this comes first. */
 static void row_statistics(const job *j, size_t r) {
@@ -31,8 +30,8 @@ static void row_statistics(const job *j, size_t r) {
     }
     inverse = var / (float)j->n + j->epsilon;
     m->sqrt(&inverse, &inverse, 1);
-    if (j->mean) ((float *)j->mean)[r] = mean;
-    if (j->inverse) ((float *)j->inverse)[r] = 1.0f / inverse;
+    if (j->mean) j->mean[r] = mean;
+    if (j->inverse) j->inverse[r] = 1.0f / inverse;
 }
 
 static void layer_norm_rows(void *context, size_t begin, size_t end, size_t part) {
@@ -55,8 +54,8 @@ static void layer_norm_f64_rows(void *context, size_t begin, size_t end, size_t 
         mean /= (double)j->n;
         for (size_t i = 0; i < j->n; i++) var += (x[i] - mean) * (x[i] - mean);
         const double deviation = exact_sqrt(var / (double)j->n + (double)j->epsilon);
-        if (j->mean) ((double *)j->mean)[r] = mean;
-        if (j->inverse) ((double *)j->inverse)[r] = 1 / deviation;
+        if (j->mean) j->mean[r] = (float)mean;
+        if (j->inverse) j->inverse[r] = (float)(1 / deviation);
         for (size_t i = 0; i < j->n; i++) y[i] = (x[i] - mean) / deviation * gamma[i] + (beta ? beta[i] : 0);
     }
 }
@@ -89,29 +88,35 @@ static void row_shape(const tensor *x, int axis, size_t *rows, size_t *n) {
     for (int d = axis; d < x->rank; d++) *n *= (size_t)x->dims[d];
 }
 
-minnow_status ops_layer_norm(op_context *c) {
+/* Output i, if it is asked for: a float32 number for each row, whatever the type of x. */
+static minnow_status statistics_output(op_context *c, size_t i, int axis, float **out) {
+    const tensor *x = c->inputs[0];
     int64_t dims[TENSOR_MAX_RANK];
+    if (i >= c->n_outputs || c->output_values[i] < 0) return MINNOW_OK;
+    for (int d = 0; d < x->rank; d++) dims[d] = d < axis ? x->dims[d] : 1;
+    TRY(ops_output(c, i, DTYPE_FLOAT32, x->rank, dims));
+    *out = c->outputs[i].data;
+    return MINNOW_OK;
+}
+
+minnow_status ops_layer_norm(op_context *c) {
     size_t rows, n;
     int axis;
+    const int64_t stash = graph_node_int(c->node, "stash_type", DTYPE_FLOAT32);
     TRY(ops_need(c, 2));
     const tensor *x = c->inputs[0];
     job j = {.math = c->math, .x = x->data, .epsilon = graph_node_float(c->node, "epsilon", 1e-5f)};
     if (x->type != DTYPE_FLOAT32 && x->type != DTYPE_FLOAT64) return ops_unsupported_type(c, x->type);
+    if (stash != DTYPE_FLOAT32)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "stash_type %lld not supported (1 is)", (long long)stash);
     TRY(ops_axis(c, graph_node_int(c->node, "axis", -1), x->rank, &axis));
     row_shape(x, axis, &rows, &n);
     TRY(weights_of(c, 1, axis, n, &j.gamma));
     if (ops_has_input(c, 2)) TRY(weights_of(c, 2, axis, n, &j.beta));
     TRY(ops_charge_product(c, tensor_count(x), 4, 1));
     TRY(ops_output_over(c, 0, x->type, x->rank, x->dims, 0));
-    for (int d = 0; d < x->rank; d++) dims[d] = d < axis ? x->dims[d] : 1;
-    if (c->n_outputs > 1 && c->output_values[1] >= 0) {
-        TRY(ops_output(c, 1, x->type, x->rank, dims));
-        j.mean = c->outputs[1].data;
-    }
-    if (c->n_outputs > 2 && c->output_values[2] >= 0) {
-        TRY(ops_output(c, 2, x->type, x->rank, dims));
-        j.inverse = c->outputs[2].data;
-    }
+    TRY(statistics_output(c, 1, axis, &j.mean));
+    TRY(statistics_output(c, 2, axis, &j.inverse));
     if (n == 0 && (j.mean || j.inverse))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "rows without elements have no mean");
     j.y = c->outputs[0].data;
@@ -130,39 +135,47 @@ static void rms_norm_rows(void *context, size_t begin, size_t end, size_t part) 
         const float *x = (const float *)j->x + r * j->n;
         float *y = (float *)j->y + r * j->n, root = m->sum_squares(x, j->n) / (float)j->n + j->epsilon;
         m->sqrt(&root, &root, 1);
-        if (j->inverse) ((float *)j->inverse)[r] = 1.0f / root;
+        if (j->inverse) j->inverse[r] = 1.0f / root;
         m->div_scalar(x, root, y, j->n);
         m->mul(y, j->gamma, y, j->n);
     }
 }
 
+static void rms_norm_f64_rows(void *context, size_t begin, size_t end, size_t part) {
+    const job *j = context;
+    (void)part;
+    for (size_t r = begin; r < end; r++) {
+        const double *x = (const double *)j->x + r * j->n, *gamma = j->gamma;
+        double *y = (double *)j->y + r * j->n, squares = 0;
+        for (size_t i = 0; i < j->n; i++) squares += x[i] * x[i];
+        const double root = exact_sqrt(squares / (double)j->n + (double)j->epsilon);
+        if (j->inverse) j->inverse[r] = (float)(1 / root);
+        for (size_t i = 0; i < j->n; i++) y[i] = x[i] / root * gamma[i];
+    }
+}
+
 minnow_status ops_rms_norm(op_context *c) {
-    int64_t dims[TENSOR_MAX_RANK];
     size_t rows, n;
     int axis;
     TRY(ops_need(c, 2));
     const tensor *x = c->inputs[0];
     job j = {.math = c->math, .x = x->data, .epsilon = graph_node_float(c->node, "epsilon", 1e-5f)};
-    if (x->type != DTYPE_FLOAT32) return ops_unsupported_type(c, x->type);
+    if (x->type != DTYPE_FLOAT32 && x->type != DTYPE_FLOAT64) return ops_unsupported_type(c, x->type);
     TRY(ops_axis(c, graph_node_int(c->node, "axis", -1), x->rank, &axis));
     row_shape(x, axis, &rows, &n);
     TRY(weights_of(c, 1, axis, n, &j.gamma));
     TRY(ops_charge_product(c, tensor_count(x), 4, 1));
     TRY(ops_output_over(c, 0, x->type, x->rank, x->dims, 0));
-    if (c->n_outputs > 1 && c->output_values[1] >= 0) {
-        if (n == 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "rows without elements have no mean");
-        for (int d = 0; d < x->rank; d++) dims[d] = d < axis ? x->dims[d] : 1;
-        TRY(ops_output(c, 1, x->type, x->rank, dims));
-        j.inverse = c->outputs[1].data;
-    }
+    TRY(statistics_output(c, 1, axis, &j.inverse));
+    if (n == 0 && j.inverse)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "rows without elements have no mean");
     j.y = c->outputs[0].data;
     j.n = n;
-    if (n) ops_parallel(c, rows, 1, 4 * n, rms_norm_rows, &j);
+    if (n) ops_parallel(c, rows, 1, 4 * n, x->type == DTYPE_FLOAT32 ? rms_norm_rows : rms_norm_f64_rows, &j);
     return MINNOW_OK;
 }
 
-/* --- Softmax: y = e^(x - max) / sum
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Softmax: y = e^(x - max) / sum ------------------------------------------------------------------------------- */
 
 static void log_softmax_row(const math_kernels *m, const float *x, float *y, size_t n) {
     float block[256], sum = 0;

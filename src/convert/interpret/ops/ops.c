@@ -50,7 +50,7 @@ static const op_entry table[] = {
     {"", "Identity", 1, 0, ops_identity, 0, 0},
     {"", "IsInf", 10, 0, ops_is_class, OP_HALF, 1},
     {"", "IsNaN", 9, 0, ops_is_class, OP_HALF, 0},
-    {"", "LayerNormalization", 1, 0, ops_layer_norm, OP_HALF, 0},
+    {"", "LayerNormalization", 1, 0, ops_layer_norm, OP_HALF | OP_FIRST_OUTPUT, 0},
     {"", "LeakyRelu", 6, 0, ops_unary, OP_HALF, UNARY_LEAKY_RELU},
     {"", "Less", 7, 0, ops_compare, OP_HALF, COMPARE_LESS},
     {"", "LessOrEqual", 12, 0, ops_compare, OP_HALF, COMPARE_LESS_EQUAL},

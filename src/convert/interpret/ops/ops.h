@@ -36,7 +36,8 @@ typedef minnow_status (*op_fn)(op_context *c);
 enum {
     OP_HALF = 1,    /* float16 and bfloat16 inputs are widened to float32, float32 outputs narrowed back */
     OP_STRIDED = 2, /* takes inputs that are not dense */
-    OP_FIRST_TYPE = 4 /* outputs are narrowed only if the first input was widened */
+    OP_FIRST_TYPE = 4, /* outputs are narrowed only if the first input was widened */
+    OP_FIRST_OUTPUT = 8 /* only the first output is narrowed */
 };
 typedef struct op_entry {
     const char *domain, *op_type;

@@ -63,6 +63,7 @@ static double f64_row(const job *j, const double *x) {
     }
     if (j->kind == REDUCE_LOG_SUM_EXP)
         for (size_t i = 0; i < j->n; i++) top = i == 0 || x[i] > top ? x[i] : top;
+    if (top == infinity || top == -infinity) top = 0; /* exp says the right thing by itself */
     for (size_t i = 0; i < j->n; i++) {
         switch (j->kind) {
         case REDUCE_PROD: y *= x[i]; break;
