@@ -576,6 +576,49 @@ static void test_f64(void **state) {
     }
 }
 
+static void test_trig(void **state) {
+    int i;
+    (void)state;
+    for (i = 0; i < 5000; i++) {
+        const double u = (double)(int32_t)random_u32() / 2147483648.0 + (double)random_u32() * 1e-19;
+        const double wide = u * 700.0, large = exp(fabs(u) * 300.0), tiny = u * exp(u * 30.0 - 30.0);
+        const double xs[] = {u, wide, tiny, u < 0 ? -large : large};
+        size_t k;
+        for (k = 0; k < sizeof xs / sizeof *xs; k++) {
+            const double x = xs[k];
+            const long double e = (long double)x;
+            check_f64("atan", math_atan_f64(x), atanl(e), x, 1e-14);
+            check_f64("asinh", math_asinh_f64(x), asinhl(e), x, 1e-14);
+            if (fabs(x) < 700) check_f64("sinh", math_sinh_f64(x), sinhl(e), x, 1e-14);
+            if (fabs(x) < 700) check_f64("cosh", math_cosh_f64(x), coshl(e), x, 1e-14);
+            if (fabs(x) < 1000) check_f64("tan", math_tan_f64(x), tanl(e), x, 1e-14);
+            if (fabs(x) <= 1) check_f64("asin", math_asin_f64(x), asinl(e), x, 1e-14);
+            if (fabs(x) <= 1) check_f64("acos", math_acos_f64(x), acosl(e), x, 1e-14);
+            if (fabs(x) < 1) check_f64("atanh", math_atanh_f64(x), atanhl(e), x, 1e-14);
+            check_f64("acosh", math_acosh_f64(1 + fabs(x)), acoshl((long double)(1 + fabs(x))), 1 + fabs(x), 1e-14);
+        }
+    }
+}
+
+static void test_trig_specials(void **state) {
+    static const double values[] = {0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 1e300, -1e300, 1e-300, 5e-324, 710.0, -710.0,
+                                    1e9, 1.0000000000000002, 0.99999999999999989, INFINITY, -INFINITY, NAN};
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof values / sizeof *values; i++) {
+        const double x = values[i];
+        check_f64("atan", math_atan_f64(x), (long double)atan(x), x, 1e-14);
+        check_f64("asin", math_asin_f64(x), (long double)asin(x), x, 1e-14);
+        check_f64("acos", math_acos_f64(x), (long double)acos(x), x, 1e-14);
+        check_f64("sinh", math_sinh_f64(x), (long double)sinh(x), x, 1e-13);
+        check_f64("cosh", math_cosh_f64(x), (long double)cosh(x), x, 1e-13);
+        check_f64("asinh", math_asinh_f64(x), (long double)asinh(x), x, 1e-14);
+        check_f64("acosh", math_acosh_f64(x), (long double)acosh(x), x, 1e-14);
+        check_f64("atanh", math_atanh_f64(x), (long double)atanh(x), x, 1e-14);
+    }
+    assert_true(isnan(math_tan_f64(INFINITY)) && isnan(math_tan_f64(NAN)) && signbit(math_tan_f64(-0.0)));
+}
+
 static void test_f64_specials(void **state) {
     static const double values[] = {0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1e300, -1e300, 1e-300,
                                     5e-324, 9007199254740993.0,
@@ -607,7 +650,7 @@ int main(void) {
         cmocka_unit_test(test_gemm_small), cmocka_unit_test(test_gemm_large), cmocka_unit_test(test_gemm_panels),
         cmocka_unit_test(test_accuracy), cmocka_unit_test(test_limits), cmocka_unit_test(test_gelu_is_its_parts),
         cmocka_unit_test(test_sum_order), cmocka_unit_test(test_half), cmocka_unit_test(test_f64),
-        cmocka_unit_test(test_f64_specials),
+        cmocka_unit_test(test_f64_specials), cmocka_unit_test(test_trig), cmocka_unit_test(test_trig_specials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

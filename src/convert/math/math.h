@@ -90,5 +90,9 @@ double math_tanh_f64(double x);
 double math_pow_f64(double x, double y); /* exact for small integer y by repeated multiplication */
 float math_pow_f32(float x, float y);    /* y = 2: x * x; y = 0.5: sqrt; else rounded from math_pow_f64 */
 double math_sin_f64(double x), math_cos_f64(double x); /* for rotary encoders; |x| < 2^20 */
+double math_tan_f64(double x); /* |x| < 2^20 */
+double math_asin_f64(double x), math_acos_f64(double x), math_atan_f64(double x);
+double math_sinh_f64(double x), math_cosh_f64(double x);
+double math_asinh_f64(double x), math_acosh_f64(double x), math_atanh_f64(double x);
 
 #endif

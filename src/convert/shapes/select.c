@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Shape inference: operators whose outcome depends on the elements: the largest ones, one-hot rows. */
+ * Shape inference: operators whose outcome depends on the elements: the largest ones, the different ones, one-hot rows;
+ * and EyeLike. */
 #include "convert/shapes/shapes.h"
 
 /* k of the input, [..., k, ...] along the axis. */
@@ -38,7 +39,39 @@ static minnow_status infer_one_hot(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
+/* Without an axis the input is taken flat. */
+static minnow_status infer_compress(const shape_op *op, int variant) {
+    const graph_attribute *along = graph_node_attribute(op->node, "axis");
+    shape s = *op_shape(op, 0);
+    int axis = 0;
+    (void)variant;
+    if (along == NULL) s.rank = 1;
+    else if (s.rank >= 0) TRY(op_axis(op, along->i, s.rank, &axis));
+    if (s.rank > 0) s.dims[axis] = extent_unknown();
+    op_set(op, 0, op_type(op, 0), &s);
+    return MINNOW_OK;
+}
+
+static minnow_status infer_unique(const shape_op *op, int variant) {
+    shape list = {1, {{0, SHAPES_UNKNOWN}}};
+    size_t i;
+    list.dims[0] = extent_unknown();
+    TRY(infer_compress(op, variant));
+    for (i = 1; i < 4; i++) op_set(op, i, DTYPE_INT64, &list);
+    return MINNOW_OK;
+}
+
+static minnow_status infer_eye_like(const shape_op *op, int variant) {
+    const int64_t named = graph_node_int(op->node, "dtype", 0);
+    (void)variant;
+    op_set(op, 0, named > 0 && named <= 64 ? (dtype)named : op_type(op, 0), op_shape(op, 0));
+    return MINNOW_OK;
+}
+
 const shape_rule shapes_select_rules[] = {
+    {"Compress", infer_compress, 2, 0},
+    {"EyeLike", infer_eye_like, 1, 0},
+    {"Unique", infer_unique, 1, 0},
     {"TopK", infer_topk, 2, 0},
     {"OneHot", infer_one_hot, 3, 0},
     {NULL, NULL, 0, 0},

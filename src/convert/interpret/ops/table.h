@@ -98,4 +98,29 @@ minnow_status ops_layer_norm(op_context *c);
 minnow_status ops_rms_norm(op_context *c);
 minnow_status ops_softmax(op_context *c); /* variant 1: LogSoftmax */
 
+/* functions.c */
+enum {
+    FUNCTION_ACOS, FUNCTION_ACOSH, FUNCTION_ASIN, FUNCTION_ASINH, FUNCTION_ATAN, FUNCTION_ATANH, FUNCTION_COSH,
+    FUNCTION_SINH, FUNCTION_TAN, FUNCTION_CELU, FUNCTION_MISH, FUNCTION_SELU, FUNCTION_SHRINK, FUNCTION_SOFTSIGN,
+    FUNCTION_THRESHOLDED_RELU
+};
+minnow_status ops_function(op_context *c);
+
+/* bitwise.c */
+enum { BITWISE_AND, BITWISE_OR, BITWISE_XOR, BITWISE_SHIFT, BITWISE_LEFT, BITWISE_RIGHT };
+minnow_status ops_bitwise(op_context *c);
+minnow_status ops_bitwise_not(op_context *c);
+
+/* select.c, unique.c */
+minnow_status ops_nonzero(op_context *c);
+minnow_status ops_compress(op_context *c);
+minnow_status ops_reverse_sequence(op_context *c);
+minnow_status ops_hardmax(op_context *c);
+minnow_status ops_eye_like(op_context *c);
+minnow_status ops_unique(op_context *c);
+
+/* along.c */
+enum { ALONG_LP, ALONG_MEAN_VARIANCE };
+minnow_status ops_along(op_context *c);
+
 #endif
