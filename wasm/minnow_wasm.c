@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "instance.h"
 #include "heap.h"
+#include "run/kernels/kernels.h"
 #include "run/model/format.h"
 #if defined(__wasm_atomics__)
 #include "base/thread_wasm.h"
@@ -163,6 +164,7 @@ minnow_status WASM_EXPORT(minnow_wasm_configure)(const char *isa, uint32_t n_thr
 }
 
 const char *WASM_EXPORT(minnow_wasm_isa)(uint32_t index) { return minnow_isa(index); }
+void WASM_EXPORT(minnow_wasm_choose)(void) { kernels_best(); }
 
 /* --- Encoding ----------------------------------------------------------------------------------------------------- */
 

@@ -77,13 +77,16 @@ const minnow_wasm_info *minnow_wasm_info_get(void); /* NULL: no model is open */
 /* --- Encoding ----------------------------------------------------------------------------------------------------- */
 
 /* Makes the context, or makes it anew, in the same memory, if any of these differs from what it has. isa NULL: the
- * fastest here, timed on the first such call. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all of
+ * fastest here, timed once. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all of
  * them. After MINNOW_ERROR_MEMORY there is no context until a call succeeds; after any other failure the old one stays.
  * minnow_wasm_open makes one of defaults. */
 minnow_status minnow_wasm_configure(const char *isa, uint32_t n_threads, uint32_t max_tokens, uint32_t pooling,
                                     uint32_t no_normalize);
 /* Instruction sets of this module, the best first: "wasm-relaxed", ..., "scalar"; NULL after the last. */
 const char *minnow_wasm_isa(uint32_t index);
+/* Times, where there is a choice, what configure otherwise times when isa is NULL for the first time: to be called while
+ * a file is on its way. */
+void minnow_wasm_choose(void);
 
 /* Texts laid end to end, UTF-8: text i is bytes [offsets[i], offsets[i + 1]) of `texts`; offsets [n + 1]. Writes vectors
  * float32 [n, dimensions] and for each text its token count, the top bit set if it was cut: encodings [n]. Of texts that

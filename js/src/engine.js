@@ -29,6 +29,7 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
  * @property {() => number} minnow_wasm_info_get
  * @property {(isa: number, threads: number, maxTokens: number, pooling: number, noNormalize: number) => number} minnow_wasm_configure
  * @property {(index: number) => number} minnow_wasm_isa
+ * @property {() => void} minnow_wasm_choose
  * @property {(texts: number, offsets: number, n: number, vectors: number, encodings: number) => number} minnow_wasm_encode
  * @property {(text: number, bytes: number, vectors: number, capacity: number, encoding: number) => number} minnow_wasm_encode_tokens
  * @property {(text: number, bytes: number, maxTokens: number, ids: number, capacity: number, n: number) => number} minnow_wasm_tokenize
@@ -106,6 +107,7 @@ export class Engine {
       engine.#endThreads = await startThreads({ exports, module, memory: own, count: picked.threads, spawn });
     }
     if (isa !== undefined && isa !== 'simd' && isa !== 'relaxed') engine.#isa = engine.#findIsa(isa);
+    else engine.#call(exports.minnow_wasm_choose);
     return engine;
   }
 

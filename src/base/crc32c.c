@@ -7,16 +7,21 @@
 #include "base/cpu.h"
 #include "base/crc32c_tables.h"
 
-uint32_t crc32c_update_tables(uint32_t state, const uint8_t *p, size_t bytes) {
-    for (; bytes >= 8; bytes -= 8, p += 8) {
-        const uint32_t low = load_u32(p) ^ state, high = load_u32(p + 4);
-        state = crc32c_tables[7][low & 0xff] ^ crc32c_tables[6][low >> 8 & 0xff] ^ crc32c_tables[5][low >> 16 & 0xff] ^
-                crc32c_tables[4][low >> 24] ^ crc32c_tables[3][high & 0xff] ^ crc32c_tables[2][high >> 8 & 0xff] ^
-                crc32c_tables[1][high >> 16 & 0xff] ^ crc32c_tables[0][high >> 24];
-    }
-    for (; bytes > 0; bytes--, p++) state = crc32c_tables[0][(state ^ *p) & 0xff] ^ state >> 8;
-    return state;
+static inline uint32_t step_word(uint32_t state, uint64_t word) {
+    const uint32_t low = (uint32_t)word ^ state, high = (uint32_t)(word >> 32);
+    return crc32c_tables[7][low & 0xff] ^ crc32c_tables[6][low >> 8 & 0xff] ^ crc32c_tables[5][low >> 16 & 0xff] ^
+           crc32c_tables[4][low >> 24] ^ crc32c_tables[3][high & 0xff] ^ crc32c_tables[2][high >> 8 & 0xff] ^
+           crc32c_tables[1][high >> 16 & 0xff] ^ crc32c_tables[0][high >> 24];
 }
+
+static inline uint32_t step_byte(uint32_t state, uint8_t byte) {
+    return crc32c_tables[0][(state ^ byte) & 0xff] ^ state >> 8;
+}
+
+#define UPDATE crc32c_update_tables
+#define STEP_WORD step_word
+#define STEP_BYTE step_byte
+#include "base/crc32c_streams.h"
 
 /* The product of two polynomials modulo the CRC's; bit 31 is the coefficient of 1. */
 static uint32_t multiply(uint32_t a, uint32_t b) {

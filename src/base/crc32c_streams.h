@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CRC-32C by an instruction that takes three cycles and may begin every cycle: three streams side by side.
+ * CRC-32C by steps of 8 bytes, each of which waits for the one before (an instruction takes three cycles and may begin
+ * every cycle; table lookups wait for memory): three streams side by side.
  *
  *   bytes:  [ first, n | second, n | third, n | rest ]    register = ((first 0^n) + second) 0^n + third, then the rest
  *
- * Included by one file for each instruction, which defines UPDATE, STEP_WORD (8 bytes) and STEP_BYTE. */
+ * Included by one file for each way, which defines UPDATE, STEP_WORD (8 bytes) and STEP_BYTE. */
 #define LEAST_STREAM_BYTES ((size_t)4096) /* from here on three streams win more than joining them costs */
 
 uint32_t UPDATE(uint32_t state, const uint8_t *p, size_t bytes) {
