@@ -39,7 +39,10 @@ export async function openPage(browser) {
     if (message.type() === 'error') process.stderr.write(`page: ${message.text()}\n`);
   });
   page.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`));
-  return { page, devtools: await context.newCDPSession(page), close: () => context.close() };
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Runtime.enable');
+  await devtools.send('Runtime.addBinding', { name: 'reported' });
+  return { page, devtools, close: () => context.close() };
 }
 
 /** @param {number[]} values */

@@ -5,7 +5,7 @@
 import { promises as fs } from 'node:fs';
 
 import { openPage, rounded } from './chromium.mjs';
-import { resultOf } from './start.mjs';
+import { visit } from './start.mjs';
 
 const PAGES = [
   { engine: 'empty page', config: '', page: 'empty.html' },
@@ -58,10 +58,11 @@ export async function measureMemory(browser, url) {
   const rows = [];
   let empty = null;
   for (const { engine, config, page: file } of PAGES) {
-    const { page, devtools, close } = await openPage(browser);
+    const opened = await openPage(browser);
+    const { page, devtools, close } = opened;
     try {
-      await page.goto(url + file);
-      if (engine !== 'empty page') await resultOf(page);
+      if (engine === 'empty page') await page.goto(url + file);
+      else await visit(opened, url + file);
       const { bytes, wasm, parts } = await memoryOf(page, devtools);
       const renderers = await renderersOf(browser);
       if (engine === 'empty page') {
@@ -87,7 +88,8 @@ export async function measureMemory(browser, url) {
  * @param {string} url
  */
 export async function measureLongTasks(browser, url) {
-  const { page, close } = await openPage(browser);
+  const opened = await openPage(browser);
+  const { page, close } = opened;
   try {
     await page.addInitScript(() => {
       window.longTasks = [];
@@ -95,8 +97,7 @@ export async function measureLongTasks(browser, url) {
         for (const entry of list.getEntries()) window.longTasks.push({ start_ms: entry.startTime, ms: entry.duration });
       }).observe({ type: 'longtask', buffered: true });
     });
-    await page.goto(`${url}cold-minnow.html?worker`);
-    await resultOf(page);
+    await visit(opened, `${url}cold-minnow.html?worker`);
     const tasks = await page.evaluate(async (n) => {
       for (let i = 0; i < n; i++) await window.minnow.embed(`${i} `.repeat(100));
       await new Promise((resolve) => setTimeout(resolve, 100)); // observers hear of a task after it

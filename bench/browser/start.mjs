@@ -1,11 +1,14 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
 // From navigation to the first vector: cold, over a slow line on a slow processor, beside transformers.js; and warm,
-// with the model in the page's cache. A page sets window.result when it has a vector; times count from navigation.
+// with the model in the page's cache. A page reports when it has a vector (pages/report.js); times count from navigation.
+
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { median, openPage, rounded } from './chromium.mjs';
 
 export const LINE = { rate: 29.3e6 / 8, latencyMs: 100 }; // bytes a second, shared; before each answer
+const STAY_MS = 2000; // on the first visit: what is kept is kept after the vector
 const CPU_SLOWDOWN = 4; // by DevTools, which slows the main thread and leaves workers nearly alone
 
 const COLD = [
@@ -13,12 +16,31 @@ const COLD = [
   { name: 'transformers.js', page: 'cold-transformers.html' },
 ];
 
-/** @returns {Promise<any>} the page's window.result */
-export async function resultOf(page) {
-  await page.waitForFunction(() => window.result !== undefined, undefined, { polling: 20 });
-  const result = await page.evaluate(() => window.result);
-  if (result.error) throw new Error(result.error);
-  return result;
+/**
+ * Nothing is run in the page to ask it: that would take its main thread for tens of milliseconds.
+ * @param {{devtools: import('playwright-core').CDPSession}} opened
+ * @returns {Promise<any>} what the page reports next
+ */
+function nextReport({ devtools }) {
+  return new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error('the page reported nothing for two minutes')), 120000).unref();
+    devtools.once('Runtime.bindingCalled', ({ payload }) => {
+      const result = JSON.parse(payload);
+      if (result.error) reject(new Error(result.error));
+      else resolve(result);
+    });
+  });
+}
+
+/**
+ * @param {Awaited<ReturnType<typeof openPage>>} opened
+ * @param {string} url
+ * @returns {Promise<any>} the page's report
+ */
+export async function visit(opened, url) {
+  const report = nextReport(opened);
+  await opened.page.goto(url, { waitUntil: 'commit' });
+  return report;
 }
 
 /** What the page fetched: for each file when it was asked for, when it began and ended, and its bytes on the wire. */
@@ -31,14 +53,13 @@ function waterfallOf(page) {
 }
 
 async function coldStart(browser, url, file) {
-  const { page, devtools, close } = await openPage(browser);
+  const opened = await openPage(browser);
   try {
-    await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWDOWN });
-    await page.goto(url + file, { waitUntil: 'commit' });
-    const result = await resultOf(page);
-    return { ...result, waterfall: await waterfallOf(page) };
+    await opened.devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWDOWN });
+    const result = await visit(opened, url + file);
+    return { ...result, waterfall: await waterfallOf(opened.page) };
   } finally {
-    await close();
+    await opened.close();
   }
 }
 
@@ -83,7 +104,8 @@ export async function measureColdStart(browser, url, runs) {
 }
 
 /**
- * Reloads of a page whose model is in its cache, on the machine as it is.
+ * Reloads of a page whose model is in its cache, on the machine as it is. On the main thread the engine may find the
+ * module of the page before, compiled; in a worker it compiles anew.
  * @param {import('playwright-core').Browser} browser
  * @param {string} url of the site, not slowed
  * @param {number} runs
@@ -91,15 +113,15 @@ export async function measureColdStart(browser, url, runs) {
 export async function measureWarmStart(browser, url, runs) {
   const rows = [];
   for (const [config, query] of [['main thread', '?cache'], ['in a worker', '?cache&worker']]) {
-    const { page, close } = await openPage(browser);
+    const opened = await openPage(browser);
     try {
-      await page.goto(`${url}cold-minnow.html${query}`);
-      const first = await resultOf(page);
+      const first = await visit(opened, `${url}cold-minnow.html${query}`);
       const results = [];
       for (let run = 0; run < runs; run++) {
-        await page.waitForTimeout(200); // what is kept is kept after the vector
-        await page.reload({ waitUntil: 'commit' });
-        results.push(await resultOf(page));
+        await sleep(run === 0 ? STAY_MS : 200);
+        const report = nextReport(opened);
+        await opened.devtools.send('Page.reload');
+        results.push(await report);
       }
       const { script_ms, ready_ms, vector_ms, phases, picked } = middle(results);
       rows.push({
@@ -108,7 +130,7 @@ export async function measureWarmStart(browser, url, runs) {
         middle: { script_ms, ready_ms, vector_ms, phases }, picked,
       });
     } finally {
-      await close();
+      await opened.close();
     }
   }
   return rows;

@@ -51,3 +51,14 @@ export function unpackError(packed) {
   error.name = packed.name;
   return error;
 }
+
+/**
+ * Throws an error of another file of the package as one of this file's: each file has a class of its own.
+ * @param {unknown} error
+ * @returns {never}
+ */
+export function adoptError(error) {
+  if (!(error instanceof Error) || error instanceof MinnowError || error.name !== 'MinnowError') throw error;
+  const { code, message, cause } = /** @type {MinnowError} */ (error);
+  throw new MinnowError(code, message, { cause });
+}

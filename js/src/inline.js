@@ -1,7 +1,8 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // `minnow-embed/inline`: the same Minnow in the calling thread. No worker, no import(): for service workers, extension
 // pages, and code that runs in a worker of its own already.
-import { BaseMinnow, loadInline, prepare } from './minnow.js';
+import { loadInline } from './inline-session.js';
+import { BaseMinnow, prepare } from './minnow.js';
 
 export { MinnowError } from './errors.js';
 export { l2Normalize, meanPool } from './vector.js';

@@ -1,8 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The public class, on top of whatever runs the model: a session here (inline.js) or in a worker (index.js).
+// The public class, on top of whatever runs the model: a session here (inline-session.js) or in a worker (client.js).
 import { MinnowError } from './errors.js';
 import { checkEmbedOptions, checkLoadOptions, checkText, checkTexts, checkTokenOptions, kindOf, resolveModel } from './options.js';
-import { Session } from './session.js';
 import { similarity } from './vector.js';
 import { moduleSources } from './variants.js';
 
@@ -225,22 +224,4 @@ export function prepare(given) {
   const { integrity, cache, threads, isa, memoryLimit } = options;
   const wasm = moduleSources(options.wasmUrl);
   return { options, settings: { model: resolveModel(options.model), integrity, cache, threads, isa, memoryLimit, wasm } };
-}
-
-/**
- * @param {Wanted} wanted
- * @param {string} reason why not in a worker
- * @returns {Promise<Backend>}
- */
-export async function loadInline({ settings, options }, reason) {
-  const { onProgress, signal } = options;
-  const session = await Session.load(settings, { onProgress, signal });
-  return {
-    info: session.info,
-    run: (call) => session.run(call),
-    memoryBytes: async () => session.memoryBytes,
-    close: async () => session.close(),
-    worker: 'inline',
-    reason,
-  };
 }
