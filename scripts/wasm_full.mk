@@ -6,7 +6,8 @@ WASM_FULL_HOT := src/convert/math/math_wasm_simd128.c src/convert/interpret/prod
 WASM_FLAGS_full := $(WASM_SIMD)
 WASM_SRC_full := $(WASM_SRC_simd) $(wildcard $(addprefix src/convert/,graph/*.c shapes/*.c interpret/*.c interpret/ops/*.c)) \
     $(filter-out %/writer.c,$(wildcard src/convert/onnx/*.c)) \
-    $(addprefix src/convert/math/,dispatch.c math_f64.c math_half.c math_scalar.c math_wasm_simd128.c) src/base/file_none.c wasm/full.c
+    $(addprefix src/convert/math/,dispatch.c math_f64.c math_half.c math_scalar.c math_trig.c math_wasm_simd128.c int8_dispatch.c \
+        int8_scalar.c int8_wasm_simd128.c) src/base/file_none.c wasm/full.c
 $(eval $(call wasm_module,full))
 
 .PHONY: wasm-full
