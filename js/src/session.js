@@ -284,14 +284,15 @@ async function openInto(starting, { model, integrity, cache }, { onProgress, sig
       furthest = event.loaded;
       onProgress?.({ ...event, total });
     } }, sink);
-    signal.throwIfAborted();
-    const engine = await starting;
-    stage('decode', opened.name, 0, opened.fromCache);
     try {
+      signal.throwIfAborted();
+      const engine = await starting;
+      stage('decode', opened.name, 0, opened.fromCache);
       const engineInfo = engine.open({ verified: opened.verified });
       stage('decode', opened.name, 1, opened.fromCache);
       return { opened, engine, engineInfo };
     } catch (error) {
+      opened.done();
       if (!opened.fromCache || attempt > 1 || !(error instanceof MinnowError && error.code === 'format')) throw error;
       await opened.forget();
     }

@@ -3,7 +3,8 @@
 // the network. docs/JS-LOADING.md says what a page sees of it.
 //
 //   const opened = await openModel(source, options, sink);
-//   engine.open(opened)              if it fails and opened.fromCache: await opened.forget(), and openModel once more
+//   engine.open(opened)              if it fails: opened.done(); and if opened.fromCache: await opened.forget(), and
+//                                    openModel once more
 //   opened.keep()                    if it opened: puts the file into the cache, from the sink, in the background
 //
 // What is cached has been checked before: against `integrity`, or else by the engine, which checks the file's own
@@ -12,13 +13,14 @@
 
 import { MinnowError } from '../errors.js';
 import { openStore } from './cache.js';
-import { download } from './fetch.js';
+import { PATIENCE, download } from './fetch.js';
 import { Intake } from './intake.js';
 import { readPath } from './node.js';
 import { persistIfAsked } from './persist.js';
 import { progressOf } from './progress.js';
 import { resolveSource } from './source.js';
 import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
+import { takeTurn } from './turns.js';
 
 /** So much is read from the cache before the module is compiled and has memory for it. */
 const AHEAD_BYTES = 1 << 23;
@@ -57,6 +59,7 @@ const AHEAD_BYTES = 1 << 23;
  * @property {boolean} verified true: these bytes have been hashed, and the hash is one of integrity's
  * @property {() => Promise<void>} forget takes the model out of the cache
  * @property {() => Promise<{stored: boolean, reason?: string}>} keep puts it there, if it may be. Never rejects
+ * @property {() => void} done for whoever does not keep it: others, who wait for this load, go on
  */
 
 /**
@@ -82,7 +85,12 @@ class Opening {
     this.sink = sink;
     this.signal = options.signal;
     this.cache = cacheOptions(options.cache);
-    this.progress = progressOf(source.label, options.onProgress);
+    /** @type {import('./turns.js').Turn | null} */
+    this.turn = null;
+    this.progress = progressOf(source.label, (event) => {
+      options.onProgress?.(event);
+      this.turn?.tell(event.loaded, event.total);
+    });
     this.intake = new Intake(sink, { label: source.label, bytes: source.bytes, anyFormat: options.anyFormat === true,
       verifies: source.hashes.length > 0, onBytes: (loaded, total) => this.progress.report(loaded, total) });
   }
@@ -112,10 +120,33 @@ class Opening {
     const { hashes } = this.source;
     const store = this.cache.on && /^https?:/.test(url) ? await openStore(this.cache) : null;
     const found = await store?.find(url, hashes) ?? null;
-    if (store === null || found === null) return this.#download(url, store);
+    if (store === null) return this.#download(url, store);
+    if (found === null) return this.#inTurn(url, store);
     if (this.cache.mode !== 'revalidate' || hashes.length > 0)
       return await this.#fromCache(store, found) ?? this.#download(url, store);
     return this.#revalidate(url, store, found);
+  }
+
+  /**
+   * Downloads, unless somebody else is just doing that: then it is in the cache afterwards.
+   * @param {string} url
+   * @param {import('./cache.js').Store} store
+   */
+  async #inTurn(url, store) {
+    const { stallMs } = { ...PATIENCE, ...this.options.patience };
+    const onBytes = this.progress.report.bind(this.progress);
+    const turn = await takeTurn(url, { signal: this.signal, stallMs, onBytes });
+    this.turn = turn;
+    try {
+      const found = turn === null ? null : await store.find(url, this.source.hashes);
+      if (found === null) return await this.#download(url, store);
+      turn?.end();
+      this.turn = null;
+      return await this.#fromCache(store, found) ?? await this.#download(url, store);
+    } catch (error) {
+      turn?.end();
+      throw error;
+    }
   }
 
   /**
@@ -216,6 +247,7 @@ class Opening {
     if (sink.read === undefined) return;
     opened.keep = async () => {
       const result = await store.keep(record, () => piecesOf(sink, record.bytes));
+      opened.done();
       if (result.stored) await persistIfAsked(this.options.cache);
       return result;
     };
@@ -274,8 +306,12 @@ class Opening {
   #opened(result) {
     const bytes = this.intake.received;
     this.progress.finish(bytes);
-    return { name: this.source.name, bytes, ...result, forget: async () => {},
-      keep: async () => ({ stored: false, reason: result.fromCache ? 'it is there' : 'no cache' }) };
+    const done = () => this.turn?.end();
+    return { name: this.source.name, bytes, ...result, forget: async () => {}, done,
+      keep: async () => {
+        done();
+        return { stored: false, reason: result.fromCache ? 'it is there' : 'no cache' };
+      } };
   }
 }
 

@@ -1,5 +1,5 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// What stays between page loads: the model in the Cache API, offline, damaged, evicted, replaced, and in two tabs at once.
+// What stays between page loads: the model in the Cache API, offline, damaged, evicted, replaced; and loads at the same time.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -28,6 +28,23 @@ async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options 
   while (kept && !(await whole())) await wait(20);
   await minnow.close();
   return { hash, fromCache: events.some(({ fromCache }) => fromCache), ready: events.at(-1), models: await models() };
+}
+
+/** In the page: loads twice at once; the first load may be aborted when some bytes of it have come. */
+async function loadTwice({ Minnow, RANDOM, vectorsHash, recorder, rejection }, { options = {}, abortAt = Infinity }) {
+  const controller = new AbortController();
+  const recorders = [recorder(), recorder()];
+  const loads = recorders.map(({ onProgress }, i) => Minnow.load({ model: RANDOM, threads: 1, ...options,
+    signal: i === 0 ? controller.signal : undefined,
+    onProgress(event) {
+      onProgress(event);
+      if (i === 0 && event.phase === 'download' && event.loaded >= abortAt) controller.abort(new Error('enough'));
+    } }));
+  const hashes = await Promise.all(loads.map(async (load) => {
+    const failed = await rejection(load);
+    return failed === null ? vectorsHash(await (await load).embed(['one', 'and two'])) : failed.message;
+  }));
+  return { hashes, events: recorders.map(({ events }) => events) };
 }
 
 /** In the page: damages what is cached. */
@@ -157,10 +174,31 @@ export const scenarios = [
     const [one, two] = await Promise.all(pages.map((page) => page.result()));
     assert.equal(one.hash, two.hash);
     assert.equal(one.models.length, 1);
-    const asked = downloads(site);
+    assert.equal(downloads(site), 1);
     assert.ok((await visited(context, site)).fromCache);
-    assert.equal(downloads(site), asked);
+    assert.equal(downloads(site), 1);
   }),
+  ...[{}, { worker: false }].map((options) => scenario(`two loads at once share a download, ${JSON.stringify(options)}`,
+    async (context, site) => {
+      site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
+      const { hashes, events } = await context.run(site, loadTwice, { argument: { options } });
+      assert.equal(downloads(site), 1);
+      assert.equal(hashes[0], hashes[1]);
+      for (const ofLoad of events) {
+        const loaded = ofLoad.filter(({ phase }) => phase === 'download').map((event) => event.loaded);
+        assert.ok(loaded.length >= 3, 'both are told how far it is');
+        assert.deepEqual(loaded, [...loaded].sort((a, b) => a - b));
+        assert.equal(loaded.at(-1), FILE.length);
+        assert.equal(ofLoad.at(-1).phase, 'ready');
+      }
+    })),
+  ...[{}, { worker: false }].map((options) => scenario(`of two loads at once one is aborted, ${JSON.stringify(options)}`,
+    async (context, site) => {
+      site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
+      const { hashes } = await context.run(site, loadTwice, { argument: { options, abortAt: 50000 } });
+      assert.equal(hashes[0], 'enough');
+      assert.match(hashes[1], /^[0-9a-f]{64}$/);
+    })),
   scenario('closed at once, the next visit still works', async (context, site) => {
     for (const options of [{ worker: false }, {}]) {
       await visited(context, site, { options, kept: false });
