@@ -107,8 +107,8 @@ typedef struct minnow_model_options {
 /* Opens a model:
  *   - a .minnow file, whatever its name: static INT8, complete in itself ('minnow quantize' makes one);
  *   - an ONNX file; tokenizer, pooling and token limit are found beside it, or in the parent of onnx/;
- *   - a folder with onnx/model.onnx, model.onnx, model.safetensors (sentence-transformers layout) or model.minnow: the
- *     first of these that is there, so that a folder means FP32 as long as it has it.
+ *   - a folder with onnx/model.onnx, model.onnx, model.safetensors (sentence-transformers layout), model.minnow or
+ *     onnx/model_quantized.onnx: the first of these that is there, so that a folder means FP32 as long as it has it.
  * `path` is NUL-terminated and copied. On success *out is a handle to close; on failure NULL. */
 MINNOW_API minnow_status minnow_model_open(minnow_model **out, const char *path, minnow_error *error);
 MINNOW_API minnow_status minnow_model_open_with(minnow_model **out, const char *path,

@@ -4,8 +4,9 @@
  *   FILE.minnow              all in this file; told by its first bytes, whatever its name
  *   FILE.onnx                beside it, or in the parent of onnx/
  *   FOLDER                   FOLDER/onnx/model.onnx, FOLDER/model.onnx (as above), FOLDER/model.safetensors with
- *                            config.json, or, if it has none of these, FOLDER/model.minnow: a folder means FP32 as long
- *                            as it has it */
+ *                            config.json, or, if it has none of these, FOLDER/model.minnow, or else
+ *                            FOLDER/onnx/model_quantized.onnx: a folder means FP32 as long as it has it, and the
+ *                            engine's INT8 before that of others */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +98,12 @@ static minnow_status locate_folder(model_location *out, const char *path, minnow
     if (out->onnx == NULL && weights == NULL) {
         TRY(find_file(&out->packed, path, "model.minnow", error));
         if (out->packed != NULL) return MINNOW_OK;
-        return error_set(error, MINNOW_ERROR_IO,
-                         "%s: no onnx/model.onnx, model.onnx, model.safetensors or model.minnow in this folder", path);
+        TRY(find_file(&out->onnx, path, "onnx/model_quantized.onnx", error));
+        if (out->onnx == NULL)
+            return error_set(error, MINNOW_ERROR_IO,
+                             "%s: no onnx/model.onnx, model.onnx, model.safetensors, model.minnow or "
+                             "onnx/model_quantized.onnx in this folder",
+                             path);
     }
     free(weights);
     TRY(copy_path(&out->folder, path, error));

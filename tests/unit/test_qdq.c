@@ -75,6 +75,7 @@ static void test_form(void **state) {
     int8_model *m = quantized(INT8_TABLE_ROWS, QUANTIZE_NORM_FLOAT, 4);
     graph *g = graph_of(m);
     const graph_value *output;
+    int32_t zero_point;
     (void)state;
     assert_int_equal(g->n_inputs, 3);
     assert_int_equal(g->n_outputs, 1);
@@ -91,6 +92,9 @@ static void test_form(void **state) {
     assert_string_equal(output->dims[0].symbol, "batch_size");
     assert_string_equal(output->dims[1].symbol, "sequence_length");
     assert_int_equal(output->dims[2].size, SMALL_HIDDEN);
+    zero_point = graph_find_value(g, "zero_point");
+    assert_true(zero_point >= 0 && g->values[zero_point].constant->type == DTYPE_UINT8);
+    assert_int_equal(*(const uint8_t *)g->values[zero_point].constant->data, 128);
     /* Four sites and six matrices a layer; all activations by the one scale and zero point. */
     assert_int_equal(count(g, "QuantizeLinear"), 4 * SMALL_LAYERS);
     assert_int_equal(count(g, "DequantizeLinear"), (4 + 6) * SMALL_LAYERS);

@@ -13,7 +13,7 @@ for option in "--rounding up" "--embedding int4" "--ln-inputs int8" "--to tflite
     # shellcheck disable=SC2086
     code minnow quantize -o m.minnow $option
 done
-code minnow quantize -o m.minnow --to onnx
+code minnow quantize -o m.minnow --force
 code minnow quantize -o m.minnow --weights per-tensor
 code minnow quantize -o m.minnow --weight-codes 8
 code minnow quantize -o m.minnow --ranges r.json --method mse
