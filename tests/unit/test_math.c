@@ -90,10 +90,26 @@ static void fill_plain(float *x, size_t n) {
     for (i = 0; i < n; i++) x[i] = random_float();
 }
 
+/* Fused multiply-adds, or the tables without. */
+static int is_unfused;
+static const math_kernels *table_of(int tier) {
+    return is_unfused ? math_unfused_for_tier(tier) : math_for_tier(tier);
+}
+static int use_unfused(void **state) {
+    (void)state;
+    is_unfused = 1;
+    return 0;
+}
+static int use_fused(void **state) {
+    (void)state;
+    is_unfused = 0;
+    return 0;
+}
+
 /* --- Tiers against the scalar one --------------------------------------------------------------------------------- */
 #define FOR_EACH_TIER(tier, math)                                             \
     for ((tier) = 1; (tier) < CPU_TIER_COUNT; (tier)++)                       \
-        if ((int)cpu_base_tier((cpu_tier)(tier)) == (tier) && ((math) = math_for_tier(tier)) != NULL)
+        if ((int)cpu_base_tier((cpu_tier)(tier)) == (tier) && ((math) = table_of(tier)) != NULL)
 
 #define N_UNARY 10
 static math_unary_fn unary_of(const math_kernels *m, int i, const char **name) {
@@ -137,7 +153,7 @@ static void assert_output(output o, const float *expected, size_t n, const char 
 }
 
 static void test_element_wise(void **state) {
-    const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
+    const math_kernels *const truth = table_of(CPU_TIER_SCALAR), *math;
     float *x = allocate(LIMIT), *z = allocate(LIMIT), *expected = allocate(LIMIT), *buffer = allocate(LIMIT);
     const char *name;
     int tier, i;
@@ -184,7 +200,7 @@ static void test_element_wise(void **state) {
 /* A million floats over all bit patterns. */
 static void test_all_magnitudes(void **state) {
     enum { CHUNK = 4096 };
-    const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
+    const math_kernels *const truth = table_of(CPU_TIER_SCALAR), *math;
     static float x[CHUNK], y[CHUNK], expected[CHUNK];
     const char *name;
     uint32_t bits = 0;
@@ -204,7 +220,7 @@ static void test_all_magnitudes(void **state) {
 }
 
 static void test_reductions(void **state) {
-    const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
+    const math_kernels *const truth = table_of(CPU_TIER_SCALAR), *math;
     float *x = allocate(LIMIT), *gamma = allocate(LIMIT), *beta = allocate(LIMIT), *expected = allocate(LIMIT);
     float *buffer = allocate(LIMIT);
     int tier, turn;
@@ -274,7 +290,7 @@ static void check_gemm(const gemm_case *g, const float *c, const float *expected
 }
 
 static void compare_gemm(gemm_case g, int is_checked_by_hand) {
-    const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
+    const math_kernels *const truth = table_of(CPU_TIER_SCALAR), *math;
     float *a = allocate(g.m * g.lda), *b = allocate(g.k * g.n), *bias = allocate(g.n);
     float *residual = allocate(g.m * (g.n + 5));
     float *c = allocate(g.m * g.ldc + GUARD), *expected = allocate(g.m * g.ldc + GUARD);
@@ -293,7 +309,10 @@ static void compare_gemm(gemm_case g, int is_checked_by_hand) {
         for (i = 0; i < g.m; i++) {
             for (j = 0; j < g.n; j++) {
                 float y = 0.0f;
-                for (k = 0; k < g.k; k++) y = fmaf(a[i * g.lda + k], b[g.is_transposed ? j * g.k + k : k * g.n + j], y);
+                for (k = 0; k < g.k; k++) {
+                    const float x = a[i * g.lda + k], w = b[g.is_transposed ? j * g.k + k : k * g.n + j];
+                    y = is_unfused ? x * w + y : fmaf(x, w, y);
+                }
                 if (g.epilogue.scale != 0.0f) y = y * g.epilogue.scale;
                 if (g.epilogue.bias != NULL) y = y + bias[j];
                 if (g.epilogue.activation == MATH_ACTIVATION_GELU_ERF) truth->gelu_erf(&y, &y, 1);
@@ -644,10 +663,14 @@ static void test_f64_specials(void **state) {
     assert_true(math_pow_f32(10.0f, -2.0f) == 0.01f && math_pow_f32(10.0f, 39.0f) == INFINITY);
 }
 
+#define UNFUSED(test) {#test " unfused", test, use_unfused, use_fused, NULL}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_element_wise), cmocka_unit_test(test_all_magnitudes), cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_gemm_small), cmocka_unit_test(test_gemm_large), cmocka_unit_test(test_gemm_panels),
+        UNFUSED(test_element_wise), UNFUSED(test_all_magnitudes), UNFUSED(test_reductions),
+        UNFUSED(test_gemm_small), UNFUSED(test_gemm_large),
         cmocka_unit_test(test_accuracy), cmocka_unit_test(test_limits), cmocka_unit_test(test_gelu_is_its_parts),
         cmocka_unit_test(test_sum_order), cmocka_unit_test(test_half), cmocka_unit_test(test_f64),
         cmocka_unit_test(test_f64_specials), cmocka_unit_test(test_trig), cmocka_unit_test(test_trig_specials),

@@ -294,6 +294,13 @@ static void count_readers(struct interpreter *in) {
             if (g->nodes[i].inputs[k] >= 0) in->uses[g->nodes[i].inputs[k]]++;
 }
 
+/* Floats become codes in some node: QuantizeLinear, DynamicQuantizeLinear, QLinearAdd, QAttention ... */
+static int rounds_to_codes(const graph *g) {
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].op_type[0] == 'Q' || strncmp(g->nodes[i].op_type, "DynamicQuantize", 15) == 0) return 1;
+    return 0;
+}
+
 minnow_status interpreter_create(interpreter **out, const graph *g, const interpreter_options *options,
                                  minnow_error *error) {
     static const interpreter_options defaults;
@@ -304,7 +311,7 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
     if (!options) options = &defaults;
     in->g = g;
     in->pool = options->pool;
-    in->math = math_best();
+    in->math = rounds_to_codes(g) ? math_unfused() : math_best();
     in->memory_limit = options->memory_limit_bytes;
     if (in->memory_limit == 0)
         in->memory_limit = DEFAULT_MEMORY_LIMIT > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)DEFAULT_MEMORY_LIMIT;

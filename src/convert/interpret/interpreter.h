@@ -4,7 +4,8 @@
  * threads.
  *
  * Its arithmetic: no libm; every product sum is one chain of fused multiply-adds over ascending k; other sums have one
- * fixed order (convert/math/math.h); threads split rows, columns or elements, never a sum. */
+ * fixed order (convert/math/math.h); threads split rows, columns or elements, never a sum. In a graph that rounds to
+ * codes (QuantizeLinear and its like) multiply-adds are not fused, so that WASM, which cannot, gives the same bits. */
 #ifndef MINNOW_CONVERT_INTERPRET_INTERPRETER_H
 #define MINNOW_CONVERT_INTERPRET_INTERPRETER_H
 

@@ -74,6 +74,12 @@ typedef struct math_kernels {
 const math_kernels *math_best(void);            /* for cpu_best_tier() */
 const math_kernels *math_for_tier(int cpu_tier); /* its base tier's; NULL if the build or machine lacks it */
 
+/* The same without fused multiply-adds: wherever these rules say fma(a, b, c), a * b + c, rounded twice. That is what
+ * WASM has, so these tables' bits are the same in WASM too. For graphs that round to codes on their way: a last digit
+ * that differs turns some code over, which turns over more in the next layer, until vectors differ in the third. */
+const math_kernels *math_unfused(void);
+const math_kernels *math_unfused_for_tier(int cpu_tier);
+
 /* Columns [j0, j1) of B only: panels are contiguous, so &packed[j0 / gemm_columns * k * gemm_columns]. */
 
 /* float16 and bfloat16, round to nearest even, exact both ways for what fits. */

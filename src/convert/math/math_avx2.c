@@ -4,7 +4,12 @@
 
 #include <immintrin.h>
 
+#if defined(MATH_UNFUSED) /* math_unfused_avx2.c */
+#define TIER(name) name##_unfused_avx2
+#define VF_FMA_ROUNDS_TWICE 1
+#else
 #define TIER(name) name##_avx2
+#endif
 #define VF_LANES 8
 #define GEMM_ROWS 6 /* 12 accumulators, 2 vectors of B and 1 of A in 16 registers */
 #define GEMM_VECTORS 2
@@ -25,7 +30,9 @@ static inline vf vf_load_part(const float *p, size_t n, vf fill) {
 }
 static inline void vf_store_part(float *p, size_t n, vf v) { _mm256_maskstore_ps(p, first_lanes(n), v); }
 static inline vf vf_set1(float x) { return _mm256_set1_ps(x); }
+#if !defined(VF_FMA_ROUNDS_TWICE)
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+#endif
 static inline vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }

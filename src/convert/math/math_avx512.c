@@ -4,7 +4,12 @@
 
 #include <immintrin.h>
 
+#if defined(MATH_UNFUSED) /* math_unfused_avx512.c */
+#define TIER(name) name##_unfused_avx512
+#define VF_FMA_ROUNDS_TWICE 1
+#else
 #define TIER(name) name##_avx512
+#endif
 #define VF_LANES 16
 #define GEMM_ROWS 8 /* 24 accumulators, 3 vectors of B and 1 of A in 32 registers */
 #define GEMM_VECTORS 3
@@ -21,7 +26,9 @@ static inline vf vf_load_part(const float *p, size_t n, vf fill) {
 }
 static inline void vf_store_part(float *p, size_t n, vf v) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
 static inline vf vf_set1(float x) { return _mm512_set1_ps(x); }
+#if !defined(VF_FMA_ROUNDS_TWICE)
 static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+#endif
 static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }

@@ -22,6 +22,10 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+#if defined(VF_FMA_ROUNDS_TWICE)
+static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; } /* contraction is off */
+#endif
+
 #include "convert/math/math_functions.h"
 
 /* --- Element-wise ------------------------------------------------------------------------------------------------- */

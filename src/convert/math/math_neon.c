@@ -4,7 +4,12 @@
 
 #include <arm_neon.h>
 
+#if defined(MATH_UNFUSED) /* math_unfused_neon.c */
+#define TIER(name) name##_unfused_neon
+#define VF_FMA_ROUNDS_TWICE 1
+#else
 #define TIER(name) name##_neon
+#endif
 #define VF_LANES 4
 #define GEMM_ROWS 6 /* 24 accumulators, 4 vectors of B and 1 of A in 32 registers */
 #define GEMM_VECTORS 4
@@ -27,7 +32,9 @@ static inline void vf_store_part(float *p, size_t n, vf v) {
     if (n > 2) vst1q_lane_f32(p + 2, v, 2);
 }
 static inline vf vf_set1(float x) { return vdupq_n_f32(x); }
+#if !defined(VF_FMA_ROUNDS_TWICE)
 static inline vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+#endif
 static inline vf vf_sqrt(vf a) { return vsqrtq_f32(a); }
 static inline vm vf_lt(vf a, vf b) { return vcltq_f32(a, b); }
 static inline vm vf_nan(vf a) { return vmvnq_u32(vceqq_f32(a, a)); }

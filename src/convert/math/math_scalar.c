@@ -5,7 +5,12 @@
 
 #include <string.h>
 
+#if defined(MATH_UNFUSED) /* math_unfused_scalar.c */
+#define TIER(name) name##_unfused_scalar
+#define VF_FMA_ROUNDS_TWICE 1
+#else
 #define TIER(name) name##_scalar
+#endif
 #define VF_LANES 1
 #define GEMM_ROWS 4
 #define GEMM_VECTORS 4
@@ -50,6 +55,7 @@ static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 #define vi_shl(a, n) ((vi)((uint32_t)(a) << (n)))
 #define vi_sar(a, n) ((a) >> (n)) /* arithmetic: every compiler that this builds with does so */
 
+#if !defined(VF_FMA_ROUNDS_TWICE)
 /* fma(a, b, c) with one rounding. Without the instruction: the product is exact in double, the sum is rounded to odd,
  * which the rounding to float (28 bits shorter) turns into the correctly rounded result [Boldo and Melquiond 2008]. */
 static inline vf vf_fma(vf a, vf b, vf c) {
@@ -66,5 +72,6 @@ static inline vf vf_fma(vf a, vf b, vf c) {
     return (float)odd;
 #endif
 }
+#endif
 
 #include "convert/math/math_impl.h"

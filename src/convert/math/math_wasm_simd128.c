@@ -2,7 +2,8 @@
  * Float arithmetic, WASM with SIMD128: 4 lanes. In: floats. Out: floats, the same in every browser.
  *
  * WASM has no fused multiply-add that every engine computes alike, so vf_fma rounds twice, and results differ from the
- * other tiers' in the last digits. What depends on one rounding is written another way (VF_FMA_ROUNDS_TWICE). */
+ * other tiers' in the last digits; they are those of the unfused tables (math_unfused_*.c). What depends on one
+ * rounding is written another way (VF_FMA_ROUNDS_TWICE). */
 #include "convert/math/math_tiers.h"
 
 #include <wasm_simd128.h>
@@ -31,7 +32,6 @@ static inline void vf_store_part(float *p, size_t n, vf v) {
     if (n > 2) p[2] = v[2];
 }
 static inline vf vf_set1(float x) { return (vf)wasm_f32x4_splat(x); }
-static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; } /* contraction is off */
 static inline vf vf_sqrt(vf a) { return (vf)wasm_f32x4_sqrt((v128_t)a); }
 static inline vm vf_lt(vf a, vf b) { return a < b; }
 static inline vm vf_nan(vf a) { return a != a; }
