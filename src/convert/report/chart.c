@@ -2,15 +2,37 @@
  * Places -> marks of SVG. */
 #include "convert/report/chart.h"
 
+#include <stdio.h>
+
 #define BAR_TOP 4 /* pixels between a row's edge and its bar */
 
-void chart_bars_path(html_writer *w, const double *shares, size_t n) {
-    html_put(w, "<path class=\"bars\" d=\"M0 1000");
+void chart_bars(html_writer *w, const double *shares, size_t n, int height, const char *title) {
+    html_format(w, "<svg class=\"box\" viewBox=\"0 0 %zu 1000\" preserveAspectRatio=\"none\" width=\"100%%\" "
+                   "height=\"%d\"><title>", n, height);
+    html_text(w, title);
+    html_put(w, "</title><path class=\"bars\" d=\"M0 1000");
     for (size_t i = 0; i < n; i++) {
         const double share = shares[i] > 0 ? shares[i] < 1 ? shares[i] : 1 : 0;
         html_format(w, "V%dH%zu", 1000 - (int)(1000 * share + 0.5), i + 1);
     }
-    html_put(w, "V1000Z\"/>");
+    html_put(w, "V1000Z\"/></svg>");
+}
+
+chart_text chart_tick_text(double x) {
+    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+    chart_text t;
+    int n = 0;
+    while (n < 99 && x > 0 && x < 0.9995 * chart_power_of_ten(-n)) n++;
+    if (n <= 3) snprintf(t.text, sizeof t.text, "%s%.6g", x < 0 ? "−" : "", x < 0 ? -x : x);
+    else if (n < 10) snprintf(t.text, sizeof t.text, "10⁻%s", digits[n]);
+    else snprintf(t.text, sizeof t.text, "10⁻%s%s", digits[n / 10], digits[n % 10]);
+    if (n > 3 && x > 1.0005 * chart_power_of_ten(-n)) snprintf(t.text, sizeof t.text, "%.3g", x);
+    return t;
+}
+
+void chart_limit(html_writer *w, double place, int height, const char *name, double value) {
+    html_format(w, "<line class=\"limit\" x1=\"%.4g%%\" x2=\"%.4g%%\" y2=\"%d\"><title>%s: %.4g</title></line>",
+                place, place, height, name, value);
 }
 
 static double middle_of(size_t row) { return (double)row * CHART_ROW + CHART_ROW / 2.0; }
@@ -22,7 +44,8 @@ static void put_grid(html_writer *w, const chart_axis *a, size_t height) {
         const double x = chart_place(a, ticks[i]);
         html_format(w, "<line class=\"%s\" x1=\"%.4g%%\" x2=\"%.4g%%\" y1=\"0\" y2=\"%zu\"/>",
                     ticks[i] == 0 && a->low < 0 ? "grid zero" : "grid", x, x, height);
-        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%zu\">%.6g</text>", x, height + 15, ticks[i]);
+        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%zu\">%s</text>", x, height + 15,
+                    chart_tick_text(ticks[i]).text);
     }
 }
 
@@ -40,7 +63,7 @@ void chart_rows_begin(html_writer *w, const chart_axis *a, size_t n_rows, const 
 void chart_rows_end(html_writer *w) { html_put(w, "</svg>"); }
 
 static void put_label(html_writer *w, double y, const char *text) {
-    html_format(w, "<text class=\"label\" x=\"-8\" y=\"%.4g\">", y);
+    html_format(w, "<text class=\"label\" x=\"-10\" y=\"%.4g\">", y);
     html_text(w, text);
     html_put(w, "</text>");
 }

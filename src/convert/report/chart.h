@@ -15,7 +15,7 @@ typedef struct chart_axis {
 
 /* From 0, or from the least below it, to the most; both rounded outwards to a tick. */
 chart_axis chart_axis_linear(double least, double most);
-/* From and to a power of ten, at least one apart. Values at or below 0 do not count. */
+/* Rounded outwards to 1, 2 or 5 times a power of ten. Values at or below 0 do not count. */
 chart_axis chart_axis_log(double least, double most);
 /* Where x stands, in per cent of the axis: 0 to 100, beyond it the nearer end. NaN: 0. */
 double chart_place(const chart_axis *a, double x);
@@ -24,6 +24,9 @@ double chart_place(const chart_axis *a, double x);
 size_t chart_ticks(const chart_axis *a, double ticks[CHART_MAX_TICKS]);
 /* 10^n, exact as far as a double is. */
 double chart_power_of_ten(int n);
+/* A tick's text, with a true minus sign; far below 1 as a power of ten. */
+typedef struct chart_text { char text[48]; } chart_text;
+chart_text chart_tick_text(double x);
 
 /* --- Histograms ----------------------------------------------------------------------------------------------- */
 
@@ -38,8 +41,11 @@ chart_bins chart_bins_of(double least, double most);
 double chart_bin_edge(const chart_bins *b, size_t i);
 /* The bin of x; beyond the ends the first or last one. */
 size_t chart_bin_at(const chart_bins *b, double x);
-/* Bars side by side as one path: shares[i] of the height, 0 to 1, in a box of n by 1000. */
-void chart_bars_path(html_writer *w, const double *shares, size_t n);
+/* Bars side by side, over the whole width: shares[i] of the height in pixels, 0 to 1. One path, with a title. */
+void chart_bars(html_writer *w, const double *shares, size_t n, int height, const char *title);
+
+/* A dashed line at a place in per cent, `height` pixels long, with its name and value on hovering. */
+void chart_limit(html_writer *w, double place, int height, const char *name, double value);
 
 /* --- Rows: one label, one line, some marks --------------------------------------------------------------------- */
 
@@ -57,7 +63,7 @@ void chart_row_bar(html_writer *w, const chart_axis *a, size_t row, double x, in
 /* A line between two marks, and the marks. */
 void chart_row_line(html_writer *w, const chart_axis *a, size_t row, double from, double to);
 void chart_row_mark(html_writer *w, const chart_axis *a, size_t row, double x, chart_mark mark, const char *title);
-/* The number right of x. */
+/* A text right of x. */
 void chart_row_number(html_writer *w, const chart_axis *a, size_t row, double x, const char *number);
 
 #endif

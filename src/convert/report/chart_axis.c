@@ -45,16 +45,20 @@ chart_axis chart_axis_linear(double least, double most) {
     return a;
 }
 
+static const double log_rounds[] = {1, 2, 5};
+
+static double round_down(double x) {
+    const double power = chart_power_of_ten(decade_of(x));
+    return x >= 5 * power ? 5 * power : x >= 2 * power ? 2 * power : power;
+}
+
 chart_axis chart_axis_log(double least, double most) {
     chart_axis a = {1, 10, 1};
-    int low, high;
     if (!(most > 0)) return a;
     if (!(least > 0)) least = most;
-    low = decade_of(least);
-    high = decade_of(most);
-    if (chart_power_of_ten(high) < most || high == low) high++;
-    a.low = chart_power_of_ten(low);
-    a.high = chart_power_of_ten(high);
+    a.low = round_down(least);
+    a.high = round_up(most, log_rounds, 3);
+    if (!(a.low < a.high)) a.high = round_up(2 * a.low, log_rounds, 3);
     return a;
 }
 
@@ -67,16 +71,16 @@ double chart_place(const chart_axis *a, double x) {
     return 100 * place;
 }
 
+/* 1, 2, 5, 10, .. on a short axis, powers of ten on a longer one, with gaps on one of more than six. */
 static size_t log_ticks(const chart_axis *a, double *ticks) {
     const int low = decade_of(a->low * (1 + 1e-12)), high = decade_of(a->high * (1 + 1e-12));
-    const int step = (high - low + 5) / 6; /* six steps at most */
+    const int is_short = a->high <= 50 * a->low, step = high - low > 6 ? (high - low + 5) / 6 : 1;
     size_t n = 0;
-    for (int i = low; i <= high && n < CHART_MAX_TICKS; i += step) {
-        ticks[n++] = chart_power_of_ten(i);
-        if (high - low > 2 || i == high) continue;
-        if (high - low == 1) ticks[n++] = 2 * chart_power_of_ten(i);
-        ticks[n++] = 5 * chart_power_of_ten(i);
-    }
+    for (int i = is_short ? low : high - (high - low) / step * step; i <= high; i += step)
+        for (size_t k = 0; k < (is_short ? 3 : 1) && n < CHART_MAX_TICKS; k++) {
+            const double tick = log_rounds[k] * chart_power_of_ten(i);
+            if (tick >= a->low * (1 - 1e-12) && tick <= a->high * (1 + 1e-12)) ticks[n++] = tick;
+        }
     return n;
 }
 

@@ -137,11 +137,25 @@ report_string report_bytes(uint64_t bytes) {
     return s;
 }
 
+/* Three digits, or as many as four decimals show. */
+static int decimals_of(double x) {
+    int n = 0;
+    if (x == 0) return 0;
+    while (n < 4 && x * chart_power_of_ten(n) < 99.95) n++;
+    return n;
+}
+
+report_string report_change(double percent) {
+    report_string s;
+    snprintf(s.text, sizeof s.text, "%s%.2f %%", percent < 0 ? "−" : "+", percent < 0 ? -percent : percent);
+    return s;
+}
+
 report_string report_percent(double share) {
     report_string s;
     if (report_is_nan(share)) snprintf(s.text, sizeof s.text, "not defined");
-    else if (share > 0 && share < 1e-6) snprintf(s.text, sizeof s.text, "under 0.0001 %%");
-    else snprintf(s.text, sizeof s.text, share >= 0.0995 ? "%.3g %%" : "%.2g %%", 100 * share);
+    else if (share > 0 && share < 1e-6) snprintf(s.text, sizeof s.text, "< 0.0001 %%");
+    else snprintf(s.text, sizeof s.text, "%.*f %%", decimals_of(100 * share), 100 * share);
     return s;
 }
 

@@ -70,19 +70,28 @@ static void prepare(role_charts *c) {
 
 /* --- One histogram -------------------------------------------------------------------------------------------- */
 
+static size_t zero_of(const double *ticks, size_t n) {
+    size_t i = 0;
+    while (i + 1 < n && ticks[i] < 0) i++;
+    return i;
+}
+
 static void put_scale(html_writer *w, const role_charts *c) {
     double ticks[CHART_MAX_TICKS];
     size_t n = chart_ticks(&c->y, ticks);
     for (size_t i = 0; i < n; i++) {
         const double y = (100 - chart_place(&c->y, ticks[i])) * HISTOGRAM_HEIGHT / 100;
         html_format(w, "<line class=\"grid\" x2=\"100%%\" y1=\"%.4g\" y2=\"%.4g\"/>", y, y);
-        if (ticks[i] >= 1e-3) html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%.3g %%</text>", y + 4, 100 * ticks[i]);
-        else html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%.0e %%</text>", y + 4, 100 * ticks[i]);
+        html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%s %%</text>", y + 4,
+                    chart_tick_text(100 * ticks[i]).text);
     }
     n = chart_ticks(&c->x, ticks);
-    for (size_t i = 0; i < n; i++)
-        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%d\">%.6g</text>", chart_place(&c->x, ticks[i]),
-                    HISTOGRAM_HEIGHT + 15, ticks[i]);
+    for (size_t i = 0; i < n; i++) {
+        const double place = chart_place(&c->x, ticks[i]);
+        if (n > 4 && (i + zero_of(ticks, n)) % 2 == 1) continue; /* every second, 0 among them */
+        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%d\">%s</text>", place, HISTOGRAM_HEIGHT + 15,
+                    chart_tick_text(ticks[i]).text);
+    }
 }
 
 /* What lies outside is shaded, and its edge is a dashed line. */
@@ -91,27 +100,25 @@ static void put_limits(html_writer *w, const role_charts *c, const range_site *s
     html_format(w, "<rect class=\"outside\" width=\"%.4g%%\" height=\"%d\"/>", low, HISTOGRAM_HEIGHT);
     html_format(w, "<rect class=\"outside\" x=\"%.4g%%\" width=\"%.4g%%\" height=\"%d\"/>", high, 100 - high,
                 HISTOGRAM_HEIGHT);
-    html_format(w, "<line class=\"limit\" x1=\"%.4g%%\" x2=\"%.4g%%\" y2=\"%d\"><title>low end: %.4g</title></line>",
-                low, low, HISTOGRAM_HEIGHT, (double)s->low);
-    html_format(w, "<line class=\"limit\" x1=\"%.4g%%\" x2=\"%.4g%%\" y2=\"%d\"><title>high end: %.4g</title></line>",
-                high, high, HISTOGRAM_HEIGHT, (double)s->high);
+    chart_limit(w, low, HISTOGRAM_HEIGHT, "low end", (double)s->low);
+    chart_limit(w, high, HISTOGRAM_HEIGHT, "high end", (double)s->high);
 }
 
 static void put_bars(html_writer *w, const role_charts *c, const range_site *s, size_t layer) {
     double shares[CHART_MAX_BINS];
+    char title[160];
     for (size_t i = 0; i < c->bins.n; i++) {
         const uint64_t n = c->counts[layer * CHART_MAX_BINS + i];
         shares[i] = n > 0 ? chart_place(&c->y, (double)n / (double)s->histogram.total) / 100 : 0;
     }
-    html_format(w, "<svg class=\"box\" viewBox=\"0 0 %zu 1000\" preserveAspectRatio=\"none\" width=\"100%%\" "
-                   "height=\"%d\">", c->bins.n, HISTOGRAM_HEIGHT);
-    chart_bars_path(w, shares, c->bins.n);
-    html_put(w, "</svg>");
+    snprintf(title, sizeof title, "%s: %llu values from %.4g to %.4g", s->name, (unsigned long long)s->histogram.total,
+             (double)s->least, (double)s->most);
+    chart_bars(w, shares, c->bins.n, HISTOGRAM_HEIGHT, title);
 }
 
 static void put_histogram(html_writer *w, const role_charts *c, size_t layer) {
     const range_site *s = ranges_site(c->r, layer, c->role);
-    html_format(w, "<figure class=\"h\"><figcaption><b>Layer %zu</b> %s <span>%.3g to %.3g, ", layer,
+    html_format(w, "<figure class=\"h\"><figcaption><b>Layer %zu</b> %s <span>%.3g to %.3g</span><span>", layer,
                 range_method_name(s->method), (double)s->low, (double)s->high);
     html_text(w, report_percent(clipped_share(s)).text);
     html_format(w, " clipped</span></figcaption><svg class=\"histogram\" role=\"img\" height=\"%d\" aria-label=\"",
@@ -119,15 +126,17 @@ static void put_histogram(html_writer *w, const role_charts *c, size_t layer) {
     html_format(w, "Histogram of %s: values from %.3g to %.3g, range %.3g to %.3g\">", s->name, (double)s->least,
                 (double)s->most, (double)s->low, (double)s->high);
     put_scale(w, c);
+    put_limits(w, c, s); /* behind the bars: one that stands at a limit alone must show */
     put_bars(w, c, s, layer);
-    put_limits(w, c, s);
     html_put(w, "</svg></figure>\n");
 }
 
 /* --- Tables --------------------------------------------------------------------------------------------------- */
 
 static void put_ranges(html_writer *w, const role_charts *c) {
-    report_table_begin(w, "ranges", "site|method|#least|#most|#low end|#high end|#scale|#zero point|#clipped|#values");
+    char name[96];
+    snprintf(name, sizeof name, "ranges of the site, %s", ranges_site(c->r, 0, c->role)->name + strlen("layer.0."));
+    report_table_begin(w, name, "site|method|#least|#most|#low end|#high end|#scale|#zero point|#clipped|#values");
     for (size_t i = 0; i < c->r->n_layers; i++) {
         const range_site *s = ranges_site(c->r, i, c->role);
         float scale;
@@ -176,7 +185,8 @@ static const char *const codes_of[RANGE_ROLES] = {
 
 static void put_role(html_writer *w, role_charts *c) {
     prepare(c);
-    html_format(w, "<h3>%s</h3><p class=\"note\">%s</p>\n<div class=\"small\">", report_role_title(c->role),
+    html_format(w, "<h3>%s</h3><p class=\"note\">%s. Across: value, centred and scaled. Up: share of the values, "
+                   "logarithmic.</p>\n<div class=\"small\">", report_role_title(c->role),
                 codes_of[c->role]);
     for (size_t i = 0; i < c->r->n_layers; i++) put_histogram(w, c, i);
     html_put(w, "</div>\n");

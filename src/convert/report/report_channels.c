@@ -88,6 +88,9 @@ static void put_role(html_writer *w, const ranges *r, const site_channels *all, 
         chart_row_mark(w, axis, i, c->before, CHART_HOLLOW, text);
         snprintf(text, sizeof text, "after: %.3g times the median", c->after);
         chart_row_mark(w, axis, i, c->after, CHART_FILLED, text);
+        snprintf(text, sizeof text, "%.*f → %.*f", c->before < 9.95 ? 2 : 1, c->before,
+                 c->after < 9.95 ? 2 : 1, c->after);
+        chart_row_number(w, axis, i, larger(c->before, c->after), text);
     }
     chart_rows_end(w);
     html_put(w, "</figure>\n");

@@ -39,10 +39,10 @@ static void put_tasks_sentence(html_writer *w, const report_input *in) {
     size_t n = 0;
     if (worst == NULL) return;
     for (size_t i = 0; i < in->n_tasks; i++) n += !report_is_nan(report_task_change(&in->tasks[i]));
-    if (n == 1) html_format(w, " The score of the one task changes by <strong>%+.2f %%</strong>", change);
+    if (n == 1) html_format(w, " The score of the one task changes by <strong>%s</strong>", report_change(change).text);
     else
-        html_format(w, " The scores of %zu tasks change by <strong>%+.2f %%</strong> in the mean, %+.2f %% at worst", n,
-                    change, report_task_change(worst));
+        html_format(w, " The scores of %zu tasks change by <strong>%s</strong> in the mean, %s at worst", n,
+                    report_change(change).text, report_change(report_task_change(worst)).text);
     html_put(w, " (<bdi>");
     html_text(w, worst->name);
     html_put(w, "</bdi>).");
@@ -63,10 +63,8 @@ static void put_tiles(html_writer *w, const report_input *in) {
     const double change = report_tasks_change(in, &worst);
     char value[48], note[64];
     html_put(w, "<dl class=\"tiles\">");
-    if (in->file_bytes > 0) {
-    snprintf(note, sizeof note, in->source_bytes > 0 ? "from %s" : "%s", report_bytes(in->source_bytes).text);
-    put_tile(w, "File", report_bytes(in->file_bytes).text, in->source_bytes > 0 ? note : "INT8");
-    }
+    snprintf(note, sizeof note, "from %s", report_bytes(in->source_bytes).text);
+    if (in->file_bytes > 0) put_tile(w, "File", report_bytes(in->file_bytes).text, in->source_bytes > 0 ? note : "INT8");
     if (in->n_compared > 0) {
         snprintf(value, sizeof value, "%.4f", in->cosine_mean);
         snprintf(note, sizeof note, "least %.4f", in->cosine_least);
@@ -78,9 +76,8 @@ static void put_tiles(html_writer *w, const report_input *in) {
                  report_percent(in->drift[in->model->n_layers].relative_error).text, note);
     }
     if (worst != NULL) {
-        snprintf(value, sizeof value, "%+.2f %%", change);
-        snprintf(note, sizeof note, "worst %+.2f %%", report_task_change(worst));
-        put_tile(w, "Change of scores", value, note);
+        snprintf(note, sizeof note, "worst %s", report_change(report_task_change(worst)).text);
+        put_tile(w, "Change of scores", report_change(change).text, note);
     }
     html_put(w, "</dl>\n");
 }
@@ -145,8 +142,8 @@ static void put_calibration_facts(html_writer *w, const report_input *in) {
         size_t n = 0;
         for (size_t i = 0; i < r->n_sites; i++) n += (int)r->sites[i].method == method;
         if (n == 0 || used > sizeof text - 64) continue;
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s at %zu sites", used > 0 ? ", " : "",
-                                 range_method_name((range_method)method), n);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s at %zu of %zu sites", used > 0 ? ", " : "",
+                                 range_method_name((range_method)method), n, r->n_sites);
     }
     put_fact(w, "Ranges chosen by", text);
     if (r->alpha > 0) snprintf(text, sizeof text, "alpha %.6g, channels centred and scaled", (double)r->alpha);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What quantization costs on tasks with known answers: the scores of both models. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "convert/report/parts.h"
+
+#define LEAST_AXIS 1.0 /* per cent either way: a change that means nothing does not fill the chart */
 
 double report_task_change(const report_task *t) {
     if (t->candidate.count == 0 || t->reference.count == 0 || t->reference.values[0] == 0) return (double)NAN;
@@ -31,10 +32,9 @@ double report_tasks_change(const report_input *in, const report_task **worst) {
 /* --- Chart ---------------------------------------------------------------------------------------------------- */
 
 static void put_chart(html_writer *w, const report_input *in) {
-    double least = 0, most = 0;
+    double least = -LEAST_AXIS, most = LEAST_AXIS;
     size_t n = 0, row = 0;
     chart_axis axis;
-    char number[48];
     for (size_t i = 0; i < in->n_tasks; i++) {
         const double change = report_task_change(&in->tasks[i]);
         if (report_is_nan(change)) continue;
@@ -50,9 +50,8 @@ static void put_chart(html_writer *w, const report_input *in) {
     for (size_t i = 0; i < in->n_tasks; i++) {
         const double change = report_task_change(&in->tasks[i]);
         if (report_is_nan(change)) continue;
-        snprintf(number, sizeof number, "%+.2f %%", change);
         chart_row_label(w, row, in->tasks[i].name);
-        chart_row_bar(w, &axis, row++, change, 0, number);
+        chart_row_bar(w, &axis, row++, change, 0, report_change(change).text);
     }
     chart_rows_end(w);
     html_put(w, "</figure>\n");

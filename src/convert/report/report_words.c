@@ -44,12 +44,12 @@ static void put_axes(html_writer *w, const chart_axis *x, const chart_axis *y) {
     for (size_t i = 0; i < n; i++) {
         const double place = (100 - chart_place(y, ticks[i])) * HEIGHT / 100;
         html_format(w, "<line class=\"grid\" x2=\"100%%\" y1=\"%.4g\" y2=\"%.4g\"/>", place, place);
-        html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%.6g</text>", place + 4, ticks[i]);
+        html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%s</text>", place + 4, chart_tick_text(ticks[i]).text);
     }
     n = chart_ticks(x, ticks);
     for (size_t i = 0; i < n; i++)
-        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%d\">%.6g</text>", chart_place(x, ticks[i]), HEIGHT + 15,
-                    ticks[i]);
+        html_format(w, "<text class=\"tick\" x=\"%.4g%%\" y=\"%d\">%s</text>", chart_place(x, ticks[i]), HEIGHT + 15,
+                    chart_tick_text(ticks[i]).text);
     html_format(w, "<text class=\"axis\" x=\"50%%\" y=\"%d\">largest weight of a row</text>", HEIGHT + 32);
 }
 
@@ -63,11 +63,11 @@ static void put_chart(html_writer *w, const chart_bins *bins, const uint64_t *co
                    "aria-label=\"Histogram of the token table's rows by their largest weight; the table has the numbers\">",
                 HEIGHT + 36);
     put_axes(w, &x, &y);
-    html_format(w, "<svg class=\"box\" viewBox=\"0 0 %zu 1000\" preserveAspectRatio=\"none\" width=\"100%%\" "
-                   "height=\"%d\">", bins->n, HEIGHT);
-    chart_bars_path(w, heights, bins->n);
-    html_format(w, "</svg><line class=\"limit\" x1=\"%.4g%%\" x2=\"%.4g%%\" y2=\"%d\"><title>median: %.4g</title></line>"
-                   "</svg></figure>\n", chart_place(&x, median), chart_place(&x, median), HEIGHT, median);
+    chart_bars(w, heights, bins->n, HEIGHT, "rows of the token table by their largest weight");
+    html_format(w, "<line class=\"under\" x1=\"%.4g%%\" x2=\"%.4g%%\" y2=\"%d\"/>", chart_place(&x, median),
+                chart_place(&x, median), HEIGHT);
+    chart_limit(w, chart_place(&x, median), HEIGHT, "median", median);
+    html_put(w, "</svg></figure>\n");
 }
 
 /* --- Tables --------------------------------------------------------------------------------------------------- */
