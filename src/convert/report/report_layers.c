@@ -37,8 +37,7 @@ static void put_cosines(html_writer *w, const report_input *in, size_t n) {
     }
     axis = chart_axis_log(least < most ? least : most, most);
     html_put(w, "<figure class=\"g6\"><figcaption>Cosine of the token vectors, as its distance from 1 "
-                "<span class=\"key\"><i class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least of all tokens"
-                "</span></figcaption>");
+                "<span class=\"key\"><i class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least of a token</span></figcaption>");
     chart_rows_begin(w, &axis, n, "Marks: mean and least cosine of the token vectors after the embeddings and after each "
                                   "layer, as distance from 1; the table has the numbers",
                      "1 − cosine, logarithmic; left is closer");
@@ -71,7 +70,7 @@ static void put_drift(html_writer *w, const report_input *in) {
     report_table_begin(w, "token vectors by layer", "after|#relative error|#cosine, mean|#cosine, least");
     for (size_t i = 0; i < n; i++) {
         report_row_begin(w, report_place(i).text);
-        report_cell(w, "%.3g %%", 100 * in->drift[i].relative_error);
+        report_cell(w, "%s", report_percent(in->drift[i].relative_error).text);
         report_cell(w, "%.6f", in->drift[i].cosine_mean);
         report_cell(w, "%.6f", in->drift[i].cosine_least);
         report_row_end(w);
@@ -117,11 +116,11 @@ static void put_matrices(html_writer *w, const report_input *in) {
     html_put(w, " All charts have one axis.</p>\n<div class=\"wide\">");
     for (size_t kind = 0; kind < 4; kind++) put_kind(w, in, &axis, kind);
     html_put(w, "</div>\n");
-    report_table_begin(w, "relative squared error of each matrix, %",
+    report_table_begin(w, "relative squared error of each matrix",
                        "layer|#query, key, value|#attention output|#up|#down");
     for (size_t i = 0; i < in->model->n_layers; i++) {
         report_row_begin(w, report_place(i + 1).text);
-        for (size_t kind = 0; kind < 4; kind++) report_cell(w, "%.3g", 100 * error_of(in, i, kind));
+        for (size_t kind = 0; kind < 4; kind++) report_cell(w, "%s", report_percent(error_of(in, i, kind)).text);
         report_row_end(w);
     }
     report_table_end(w);

@@ -106,11 +106,11 @@ static void put_sentence(html_writer *w, const report_input *in, double median, 
     html_format(w, "<p>%zu rows of %zu weights. The largest weight of the table is %.4g, that of the median row %.4g",
                 in->encoder->n_vocab, in->encoder->hidden, most, median);
     if (most > 0)
-        html_format(w, ": with one scale for all, the median row would have %.0f of the 127 codes a side", 127 * median / most);
+        html_format(w, ": with one scale for all, the median row would have %.0f of the 127 codes on either side", 127 * median / most);
     html_put(w, in->model->words.kind == INT8_TABLE_TENSOR ? ", and so it has in this model.</p>\n"
              : in->model->words.kind == INT8_TABLE_HALF    ? ". The table is in FP16.</p>\n"
              : in->model->words.kind == INT8_TABLE_MIXED   ? ". Each row has a scale, and columns of outliers are in FP16.</p>\n"
-                                                           : ". Each row has a scale, so that it has all of them.</p>\n");
+                                                           : ". Each row has a scale, its largest weight over 127, so that it has all of them.</p>\n");
 }
 
 void report_words(html_writer *w, const report_input *in) {

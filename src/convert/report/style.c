@@ -5,10 +5,10 @@
 
 const char *const report_style[] = {
     /* Colours. */
-    ":root{color-scheme:light dark;--back:#fff;--panel:#f4f6f8;--ink:#1b2026;--soft:#59636e;--line:#dde2e7;--edge:#c3cad1;"
+    ":root{color-scheme:light dark;--back:#fff;--panel:#f4f6f8;--ink:#1b2026;--soft:#59636e;--line:#dde2e7;"
     "--mark:#0f5ca8;--limit:#a33b0b;--shade:#a33b0b1f}\n"
     "@media(prefers-color-scheme:dark){:root{--back:#14171b;--panel:#1c2126;--ink:#e6e9ec;--soft:#a2adb8;--line:#2d343b;"
-    "--edge:#454e57;--mark:#6fb3f2;--limit:#f2a073;--shade:#f2a0732b}}\n",
+    "--mark:#6fb3f2;--limit:#f2a073;--shade:#f2a0732b}}\n",
     /* Page. */
     "*{box-sizing:border-box}html{scroll-behavior:smooth}"
     "body{margin:0;background:var(--back);color:var(--ink);font:16px/1.55 system-ui,sans-serif;overflow-wrap:break-word}\n"
@@ -59,7 +59,7 @@ const char *const report_style[] = {
     "th:first-child,.t{text-align:left}thead th{position:sticky;top:0;background:var(--panel);vertical-align:bottom}"
     "thead th:not(.n){text-align:left}tbody th{font-weight:500}tbody tr:last-child>*{border-bottom:0}\n",
     /* Paper. */
-    "@media print{:root{--back:#fff;--panel:#f4f6f8;--ink:#000;--soft:#444;--line:#ccc;--edge:#999;--mark:#0f5ca8;"
+    "@media print{:root{--back:#fff;--panel:#f4f6f8;--ink:#000;--soft:#444;--line:#ccc;--mark:#0f5ca8;"
     "--limit:#a33b0b;--shade:#a33b0b1f}body{font-size:11pt}nav,.skip{display:none}figure,tr,.tiles div{break-inside:avoid}"
     "h2,h3{break-after:avoid}.scroll{max-height:none;overflow:visible}svg,i,.tiles div{print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}details:not([open]){display:none}}\n",
