@@ -216,6 +216,29 @@ static void bars_have_their_heights(void **state) {
     free(w.text);
 }
 
+static void rows_show_their_numbers(void **state) {
+    const chart_axis a = {-2, 2, 0};
+    written w;
+    html_writer *h = begin(&w);
+    (void)state;
+    chart_rows_begin(h, &a, 2, "<label>", "per <cent>");
+    chart_row_label(h, 0, "fifteen letters");
+    chart_row_bar(h, &a, 0, 1, 0, "+1");
+    chart_row_label(h, 1, "<sixteen letters");
+    chart_row_bar(h, &a, 1, -0.5, 1, "-0.5");
+    chart_row_label(h, 1, "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad");
+    chart_rows_end(h);
+    end(&w);
+    assert_non_null(strstr(w.text, "aria-label=\"&lt;label&gt;\""));
+    assert_non_null(strstr(w.text, ">per &lt;cent&gt;</text>"));
+    assert_non_null(strstr(w.text, ">fifteen letters</text>"));
+    assert_non_null(strstr(w.text, ">&lt;sixteen letter…<title>&lt;sixteen letters</title></text>"));
+    assert_non_null(strstr(w.text, ">\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad…<title>"));
+    assert_non_null(strstr(w.text, "<rect class=\"filled\" x=\"50%\" y=\"4\" width=\"25%\" height=\"16\">"));
+    assert_non_null(strstr(w.text, "<rect class=\"hollow\" x=\"37.5%\" y=\"28\" width=\"12.5%\" height=\"16\">"));
+    free(w.text);
+}
+
 /* --- A whole report ------------------------------------------------------------------------------------------- */
 
 typedef struct small_report {
@@ -415,6 +438,7 @@ int main(void) {
         cmocka_unit_test(ticks_lie_on_the_axis),
         cmocka_unit_test(bins_hold_what_lies_in_them),
         cmocka_unit_test(bars_have_their_heights),
+        cmocka_unit_test(rows_show_their_numbers),
         cmocka_unit_test_setup_teardown(drift_ends_where_the_models_do, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_are_complete, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clipped_is_what_the_range_leaves_out, set_up, tear_down),

@@ -3,7 +3,11 @@
 #include "convert/report/chart.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/utf8.h"
+
+#define LABEL_WIDTH 15
 #define BAR_TOP 4 /* pixels between a row's edge and its bar */
 
 void chart_bars(html_writer *w, const double *shares, size_t n, int height, const char *title) {
@@ -62,9 +66,30 @@ void chart_rows_begin(html_writer *w, const chart_axis *a, size_t n_rows, const 
 
 void chart_rows_end(html_writer *w) { html_put(w, "</svg>"); }
 
+/* Bytes of a text that fit beside a chart; what is not ASCII may be twice as wide. */
+static size_t fitting(const char *text) {
+    const uint8_t *p = (const uint8_t *)text;
+    const size_t bytes = strlen(text);
+    size_t at = 0, n, width = 0;
+    uint32_t c;
+    for (; at < bytes; at += n) {
+        n = utf8_decode(p + at, bytes - at, &c);
+        if (n == 0) n = utf8_ill_formed_bytes(p + at, bytes - at);
+        width += n > 1 ? 2 : 1;
+        if (width > LABEL_WIDTH) break;
+    }
+    return at;
+}
+
 static void put_label(html_writer *w, double y, const char *text) {
+    const size_t n = fitting(text);
     html_format(w, "<text class=\"label\" x=\"-10\" y=\"%.4g\">", y);
-    html_text(w, text);
+    html_text_bytes(w, text, n);
+    if (text[n] != '\0') {
+        html_put(w, "…<title>");
+        html_text(w, text);
+        html_put(w, "</title>");
+    }
     html_put(w, "</text>");
 }
 

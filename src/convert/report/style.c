@@ -40,7 +40,7 @@ const char *const report_style[] = {
     ".small figcaption{font-size:.8125rem;font-weight:400}.small span{display:block;font-size:.8125rem}\n"
     "svg{display:block;overflow:visible;max-width:none}svg text{font:12px system-ui,sans-serif;fill:var(--soft);"
     "font-variant-numeric:tabular-nums}"
-    ".rows{margin-left:var(--room);width:calc(100% - var(--room) - 5rem)}.g4{--room:4rem}.g6{--room:5.5rem}.g9{--room:6.5rem}"
+    ".rows{margin-left:var(--room);width:calc(100% - var(--room) - 5rem)}.g4{--room:4rem}.g6{--room:5.5rem}.g9{--room:7.25rem}"
     ".histogram{margin-left:3.25rem;width:calc(100% - 4rem)}\n"
     "svg .label{text-anchor:end;fill:var(--ink);font-size:13px}svg .number{fill:var(--ink);paint-order:stroke;stroke:var(--back);stroke-width:3px}"
     "svg .tick,svg .axis{text-anchor:middle}svg .share{text-anchor:end;font-size:11px}\n"
