@@ -6,6 +6,8 @@
  *   scores:   MatMul(q, k)  [* or / scalar]  [+ mask]  [Softmax]   at least one of the three
  *   context:  MatMul(p, v)  Transpose(keeps the last axis)
  *   gelu:     x * (erf(x / sqrt 2) + 1) * 0.5
+ *   integer:  MatMulInteger(x, W)  Cast  * scale  [+ bias]  [gelu]  [+ residual]
+ *             MatMulIntegerToFloat(x, W, ...)     [+ bias]  [gelu]  [+ residual]
  *
  * Values inside a chain have no other reader and are no outputs of the graph. */
 #include <string.h>
@@ -32,7 +34,7 @@ typedef struct matcher {
 } matcher;
 
 static int is_op(const matcher *m, uint32_t node, const char *op_type) {
-    const graph_node *n = &m->g->nodes[node];
+    const graph_node *n = &m->in->nodes[node];
     return !m->taken[node] && n->domain[0] == '\0' && strcmp(n->op_type, op_type) == 0 && n->n_outputs >= 1 &&
         n->outputs[0] >= 0;
 }
@@ -42,13 +44,13 @@ static uint32_t only_reader(const matcher *m, int32_t value) {
     return m->readers[value].count == 1 ? m->readers[value].first : NOBODY;
 }
 
-static int32_t output_of(const matcher *m) { return m->g->nodes[m->chain[m->n_chain - 1]].outputs[0]; }
+static int32_t output_of(const matcher *m) { return m->in->nodes[m->chain[m->n_chain - 1]].outputs[0]; }
 
 static void extend(matcher *m, uint32_t node) { m->chain[m->n_chain++] = node; }
 
 /* The other operand of a node with two inputs, one of which is `value`; -1 if it is no such node. */
 static int32_t other_operand(const matcher *m, uint32_t node, int32_t value) {
-    const graph_node *n = &m->g->nodes[node];
+    const graph_node *n = &m->in->nodes[node];
     if (n->n_inputs != 2 || n->inputs[0] == n->inputs[1]) return -1;
     return n->inputs[0] == value ? n->inputs[1] : n->inputs[1] == value ? n->inputs[0] : -1;
 }
@@ -77,7 +79,7 @@ static uint32_t next_with_scalar(const matcher *m, int32_t value, const char *op
 /* Div(x, sqrt 2), Erf, Add 1, Mul(x, .), Mul 0.5 with x = `value`: puts the five nodes into `found`. */
 static int match_erf_chain(const matcher *m, int32_t value, uint32_t *found) {
     const reader *r = &m->readers[value];
-    const graph_node *nodes = m->g->nodes;
+    const graph_node *nodes = m->in->nodes;
     if (r->count != 2) return 0;
     for (int i = 0; i < 2; i++) {
         const uint32_t div = i ? r->second : r->first, mul = i ? r->first : r->second;
@@ -100,8 +102,8 @@ static void match_gelu(matcher *m, fusion *f) {
     uint32_t found[5];
     const int32_t value = output_of(m);
     const uint32_t next = only_reader(m, value);
-    if (next != NOBODY && is_op(m, next, "Gelu") && m->g->nodes[next].n_inputs == 1 &&
-        strcmp(graph_node_string(&m->g->nodes[next], "approximate", "none"), "none") == 0) {
+    if (next != NOBODY && is_op(m, next, "Gelu") && m->in->nodes[next].n_inputs == 1 &&
+        strcmp(graph_node_string(&m->in->nodes[next], "approximate", "none"), "none") == 0) {
         extend(m, next);
         f->gelu = 1;
     } else if (match_erf_chain(m, value, found)) {
@@ -124,10 +126,10 @@ static uint32_t next_add(const matcher *m, int32_t *other) {
     return *other >= 0 ? next : NOBODY;
 }
 
-static int match_linear(matcher *m, fusion *f) {
+/* [+ bias]  [gelu]  [+ residual] */
+static void match_rest(matcher *m, fusion *f) {
     int32_t other = -1;
     uint32_t next = next_add(m, &other);
-    f->kind = FUSION_LINEAR;
     if (next != NOBODY && is_constant(m, other, 1)) {
         extend(m, next);
         f->bias = other;
@@ -138,6 +140,31 @@ static int match_linear(matcher *m, fusion *f) {
         extend(m, next);
         f->residual = other;
     }
+}
+
+static int match_linear(matcher *m, fusion *f) {
+    f->kind = FUSION_LINEAR;
+    match_rest(m, f);
+    return m->n_chain > 1;
+}
+
+/* MatMulInteger, then Cast to float32 and Mul; or MatMulIntegerToFloat. */
+static int match_integer(matcher *m, fusion *f, int makes_floats) {
+    f->kind = FUSION_INTEGER;
+    if (!makes_floats) {
+        const uint32_t cast = only_reader(m, output_of(m));
+        if (cast == NOBODY || !is_op(m, cast, "Cast") ||
+            graph_node_int(&m->in->nodes[cast], "to", 0) != DTYPE_FLOAT32)
+            return 0;
+        extend(m, cast);
+        const int32_t value = output_of(m);
+        const uint32_t mul = only_reader(m, value);
+        if (mul == NOBODY || !is_op(m, mul, "Mul")) return 0;
+        f->sum_scale = other_operand(m, mul, value);
+        if (f->sum_scale < 0) return 0;
+        extend(m, mul);
+    }
+    match_rest(m, f);
     return m->n_chain > 1;
 }
 
@@ -148,7 +175,7 @@ static int match_scores(matcher *m, fusion *f) {
     f->kind = FUSION_SCORES;
     if (scale != NOBODY && (is_op(m, scale, "Mul") || is_op(m, scale, "Div")) &&
         constant_scalar(m, other_operand(m, scale, value), &f->scale) && f->scale != 0 &&
-        (is_op(m, scale, "Mul") || m->g->nodes[scale].inputs[0] == value)) {
+        (is_op(m, scale, "Mul") || m->in->nodes[scale].inputs[0] == value)) {
         f->scale_op = is_op(m, scale, "Mul") ? BINARY_MUL : BINARY_DIV;
         extend(m, scale);
     }
@@ -159,7 +186,7 @@ static int match_scores(matcher *m, fusion *f) {
     }
     next = only_reader(m, output_of(m));
     if (next != NOBODY && is_op(m, next, "Softmax")) {
-        const graph_node *n = &m->g->nodes[next];
+        const graph_node *n = &m->in->nodes[next];
         f->softmax = 1;
         f->softmax_axis = (int)graph_node_int(n, "axis", n->opset < 13 ? 1 : -1);
         if (graph_node_int(n, "axis", 0) > TENSOR_MAX_RANK || graph_node_int(n, "axis", 0) < -TENSOR_MAX_RANK) return 0;
@@ -171,7 +198,7 @@ static int match_scores(matcher *m, fusion *f) {
 static int match_context(matcher *m, fusion *f) {
     const uint32_t next = only_reader(m, output_of(m));
     if (next == NOBODY || !is_op(m, next, "Transpose")) return 0;
-    const graph_attribute *perm = graph_node_attribute(&m->g->nodes[next], "perm");
+    const graph_attribute *perm = graph_node_attribute(&m->in->nodes[next], "perm");
     unsigned seen = 0;
     if (!perm || perm->type != ATTRIBUTE_INTS || perm->n < 3 || perm->n > TENSOR_MAX_RANK) return 0;
     for (size_t i = 0; i < perm->n; i++) {
@@ -188,7 +215,7 @@ static int match_context(matcher *m, fusion *f) {
 
 static void start(matcher *m, fusion *f, uint32_t node) {
     memset(f, 0, sizeof *f);
-    f->a = f->b = f->bias = f->residual = f->mask = -1;
+    f->a = f->b = f->bias = f->residual = f->mask = f->sum_scale = -1;
     f->scale_op = -1;
     m->n_chain = 0;
     extend(m, node);
@@ -196,7 +223,7 @@ static void start(matcher *m, fusion *f, uint32_t node) {
 
 /* The chain that begins at `node`, if there is one: m->chain and *f. */
 static int match(matcher *m, uint32_t node, fusion *f) {
-    const graph_node *n = &m->g->nodes[node];
+    const graph_node *n = &m->in->nodes[node];
     start(m, f, node);
     if (is_op(m, node, "MatMul") && n->n_inputs == 2 && n->inputs[0] >= 0 && n->inputs[1] >= 0) {
         int found = 0;
@@ -211,6 +238,12 @@ static int match(matcher *m, uint32_t node, fusion *f) {
         f->a = n->inputs[0];
         f->b = n->inputs[1];
         return found;
+    }
+    if (m->in->entries[node]->run == ops_matmul_integer || m->in->entries[node]->run == ops_matmul_integer_to_float) {
+        if (m->taken[node] || n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0) return 0;
+        f->a = n->inputs[0];
+        f->b = n->inputs[1];
+        return match_integer(m, f, m->in->entries[node]->run == ops_matmul_integer_to_float);
     }
     if (is_op(m, node, "Div") && n->n_inputs == 2 && n->inputs[0] >= 0) {
         uint32_t found[5];
@@ -227,7 +260,7 @@ static int match(matcher *m, uint32_t node, fusion *f) {
 static void note_readers(matcher *m) {
     for (size_t i = 0; i < m->g->n_values; i++) m->readers[i] = (reader){0, NOBODY, NOBODY};
     for (size_t i = 0; i < m->g->n_nodes; i++) {
-        const graph_node *n = &m->g->nodes[i];
+        const graph_node *n = &m->in->nodes[i];
         for (size_t k = 0; k < n->n_inputs; k++) {
             if (n->inputs[k] < 0) continue;
             reader *r = &m->readers[n->inputs[k]];
@@ -280,6 +313,9 @@ minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error) {
         if (chains[i].fused) in->steps[in->n_steps++] = chains[i];
         else if (!m.taken[i]) in->steps[in->n_steps++] = (step){.entry = in->entries[i], .node = i};
     }
-    for (size_t i = 0; i < in->n_steps; i++) TRY(matmul_prepare(in, &in->steps[i], error));
+    for (size_t i = 0; i < in->n_steps; i++) {
+        TRY(matmul_prepare(in, &in->steps[i], error));
+        TRY(quantized_prepare(in, &in->steps[i], error));
+    }
     return MINNOW_OK;
 }

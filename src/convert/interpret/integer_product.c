@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "convert/interpret/interpreter_impl.h"
 
 #define BLOCK_ROWS ((size_t)48) /* sums of a block stay in the cache until they are floats */
 
@@ -220,7 +221,7 @@ minnow_status integer_product_plan(op_context *c, const tensor *a, const tensor 
     if (p->shape.k > INT8_MAX_K)
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "sums of %zu products could leave int32, at most %d fit",
                          p->shape.k, INT8_MAX_K);
-    p->kernels = int8_best();
+    p->kernels = c->in->int8;
     p->a = a->data;
     p->b = b->data;
     p->a_flip = a->type == DTYPE_INT8 ? 0x80 : 0;

@@ -26,7 +26,7 @@ static minnow_status at_node(const struct interpreter *in, size_t node, minnow_s
 }
 
 static op_context context_for(struct interpreter *in, const step *s, minnow_error *error) {
-    const graph_node *node = &in->g->nodes[s->node];
+    const graph_node *node = &in->nodes[s->node];
     op_context c = {.in = in, .node = node, .step = s, .math = in->math, .pool = in->pool, .error = error,
                     .n_inputs = node->n_inputs, .n_outputs = node->n_outputs, .inputs = in->op_inputs,
                         .strides = in->op_strides,
@@ -179,7 +179,7 @@ static minnow_status run_step(struct interpreter *in, const step *s, minnow_erro
         }
         if (handled) {
             keep_outputs(&c);
-            for (size_t i = 0; i < s->n_nodes; i++) release_inputs(in, &in->g->nodes[s->nodes[i]]);
+            for (size_t i = 0; i < s->n_nodes; i++) release_inputs(in, &in->nodes[s->nodes[i]]);
             return MINNOW_OK;
         }
     }
@@ -225,6 +225,7 @@ static minnow_status make_room(struct interpreter *in, minnow_error *error) {
         widest = g->nodes[i].n_outputs > widest ? g->nodes[i].n_outputs : widest;
     }
     widest += SPARE_OPERANDS;
+    in->nodes = arena_array(m, g->n_nodes, sizeof *in->nodes);
     in->entries = arena_array(m, g->n_nodes, sizeof *in->entries);
     in->values = arena_array(m, g->n_values, sizeof *in->values);
     in->uses = arena_array(m, g->n_values, sizeof *in->uses);
@@ -241,10 +242,11 @@ static minnow_status make_room(struct interpreter *in, minnow_error *error) {
     in->op_output_values = arena_array(m, widest, sizeof *in->op_output_values);
     in->op_output_strides = arena_array(m, widest, sizeof *in->op_output_strides);
     in->op_output_strided = arena_array(m, widest, 1);
-    if (!in->entries || !in->values || !in->uses || !in->needed || !in->wanted || !in->symbols || !in->symbol_sizes ||
+    if (!in->nodes || !in->entries || !in->values || !in->uses || !in->needed || !in->wanted || !in->symbols || !in->symbol_sizes ||
         !in->op_inputs || !in->op_strides || !in->op_values || !in->op_widened || !in->op_outputs || !in->op_buffers ||
         !in->op_output_values || !in->op_output_strides || !in->op_output_strided)
         return out_of_memory(error);
+    if (g->n_nodes) memcpy(in->nodes, g->nodes, g->n_nodes * sizeof *in->nodes);
     return MINNOW_OK;
 }
 
@@ -261,10 +263,20 @@ static size_t set_constants(struct interpreter *in) {
     return bytes;
 }
 
+/* How often each value is read, in whatever run. */
+static void count_readers(struct interpreter *in) {
+    const graph *g = in->g;
+    memset(in->uses, 0, g->n_values * sizeof *in->uses);
+    for (size_t i = 0; i < g->n_outputs; i++) in->uses[g->outputs[i]]++;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (size_t k = 0; k < in->nodes[i].n_inputs; k++)
+            if (in->nodes[i].inputs[k] >= 0) in->uses[in->nodes[i].inputs[k]]++;
+}
+
 static int can_fold(const struct interpreter *in, const graph_node *n) {
     for (size_t i = 0; i < n->n_inputs; i++)
         if (n->inputs[i] >= 0 && !in->values[n->inputs[i]].is_constant) return 0;
-    return n->n_outputs == 1 && n->outputs[0] >= 0;
+    return n->n_outputs == 1 && n->outputs[0] >= 0 && in->uses[n->outputs[0]] > 0;
 }
 
 /* Nodes that depend on constants alone run once, within memory that the constants are worth; those that fail, or need
@@ -274,24 +286,14 @@ static void fold_constants(struct interpreter *in, size_t constant_bytes) {
     const size_t worth = constant_bytes < SIZE_MAX / 4 ? 2 * constant_bytes + ((size_t)1 << 20) : SIZE_MAX;
     if (worth < limit) in->memory_limit = worth;
     in->work_left = in->work_limit < FOLDING_WORK ? in->work_limit : FOLDING_WORK;
-    for (size_t i = 0; i < in->g->n_values; i++) in->uses[i] = 1;
+    for (size_t i = 0; i < in->g->n_values; i++) in->uses[i] = in->uses[i] > 0;
     for (size_t i = 0; i < in->g->n_nodes; i++) {
-        const graph_node *n = &in->g->nodes[i];
+        const graph_node *n = &in->nodes[i];
         const step s = {.entry = in->entries[i], .node = i, .packed_value = -1};
         if (!can_fold(in, n) || run_node(in, &s, NULL) != MINNOW_OK) continue;
         in->values[n->outputs[0]].is_constant = in->values[n->outputs[0]].is_set;
     }
     in->memory_limit = limit;
-}
-
-/* For packing in place: what reads each value, in whatever run. */
-static void count_readers(struct interpreter *in) {
-    const graph *g = in->g;
-    memset(in->uses, 0, g->n_values * sizeof *in->uses);
-    for (size_t i = 0; i < g->n_outputs; i++) in->uses[g->outputs[i]]++;
-    for (size_t i = 0; i < g->n_nodes; i++)
-        for (size_t k = 0; k < g->nodes[i].n_inputs; k++)
-            if (g->nodes[i].inputs[k] >= 0) in->uses[g->nodes[i].inputs[k]]++;
 }
 
 /* Floats become codes in some node: QuantizeLinear, DynamicQuantizeLinear, QLinearAdd, QAttention ... */
@@ -312,6 +314,7 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
     in->g = g;
     in->pool = options->pool;
     in->math = rounds_to_codes(g) ? math_unfused() : math_best();
+    in->int8 = int8_best();
     in->memory_limit = options->memory_limit_bytes;
     if (in->memory_limit == 0)
         in->memory_limit = DEFAULT_MEMORY_LIMIT > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)DEFAULT_MEMORY_LIMIT;
@@ -324,6 +327,8 @@ minnow_status interpreter_create(interpreter **out, const graph *g, const interp
     TRY_GOTO(make_room(in, error));
     TRY_GOTO(find_operators(in, error));
     const size_t constant_bytes = set_constants(in);
+    TRY_GOTO(rewrite_quantized(in, error));
+    count_readers(in);
     if (!in->no_fusion) {
         in->no_fusion = 1; /* constants are dense */
         fold_constants(in, constant_bytes);
@@ -366,7 +371,7 @@ static void plan_uses(struct interpreter *in, const uint8_t *wanted) {
     memset(in->uses, 0, g->n_values * sizeof *in->uses);
     for (size_t i = 0; i < g->n_outputs; i++) in->uses[g->outputs[i]] += in->wanted[i];
     for (size_t i = g->n_nodes; i-- > 0;) {
-        const graph_node *n = &g->nodes[i];
+        const graph_node *n = &in->nodes[i];
         in->needed[i] = 0;
         for (size_t k = 0; k < n->n_outputs; k++)
             if (n->outputs[k] >= 0 && in->uses[n->outputs[k]] > 0) in->needed[i] = 1;

@@ -9,6 +9,7 @@
 
 #include "convert/interpret/interpreter.h"
 #include "convert/interpret/ops/ops.h"
+#include "convert/math/int8.h"
 
 typedef struct value_state {
     tensor t;
@@ -36,13 +37,15 @@ typedef enum fusion_kind {
     FUSION_LINEAR,  /* MatMul by a constant, + bias, gelu, + residual */
     FUSION_SCORES,  /* MatMul, * or / scalar, + mask, softmax over the last axis */
     FUSION_CONTEXT, /* MatMul, then Transpose that keeps the last axis: rows are written where they belong */
-    FUSION_GELU     /* the five nodes of an erf gelu */
+    FUSION_GELU,    /* the five nodes of an erf gelu */
+    FUSION_INTEGER  /* a product of 8-bit integers, * scale, + bias, gelu, + residual */
 } fusion_kind;
 
 typedef struct fusion {
     fusion_kind kind;
     int32_t a, b;        /* the product's operands, or the gelu's input in `a` */
     int32_t bias, residual, mask; /* -1: none */
+    int32_t sum_scale;   /* what a product of integers is multiplied by; -1: the product's own scales */
     int gelu;
     int scale_op;        /* BINARY_MUL or BINARY_DIV; -1: none */
     float scale;
@@ -58,7 +61,7 @@ typedef struct step {
     const uint32_t *nodes;   /* the chain, first to last; NULL for a single node */
     size_t n_nodes;
     const fusion *fused;
-    float *packed;           /* a constant float32 [k, n] right-hand side, packed */
+    void *packed;            /* a constant right-hand side [k, n], packed for floats or for integers */
     int32_t packed_value;    /* whose */
     int packed_is_borrowed;  /* a twin's, or where the constant lies: not ours to free */
 } step;
@@ -67,6 +70,7 @@ struct interpreter {
     const graph *g;
     thread_pool *pool;
     const math_kernels *math;
+    const int8_kernels *int8;
     size_t memory_limit, held_bytes; /* held: live and free buffers */
     uint64_t work_limit, work_left;
     minnow_status (*observe)(void *context, const graph *g, size_t node, const tensor *outputs, size_t n_outputs,
@@ -76,6 +80,7 @@ struct interpreter {
     const interpreter *twin;
 
     arena memory; /* everything below but buffers and packed weights */
+    graph_node *nodes;        /* the graph's, but for those that rewrite.c has written anew */
     const op_entry **entries; /* per node */
     value_state *values;
     /* per value: how often nodes that run read it, + 1 for a wanted output; while steps are planned, of all nodes and outputs */
@@ -118,6 +123,13 @@ void scratch_release(struct interpreter *in);
 minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error);
 /* Runs a fused step; *handled 0 and nothing done if the shapes of this run do not fit. c has no inputs. fusion_run.c */
 minnow_status fusion_run(op_context *c, int *handled);
+minnow_status fusion_run_integer(op_context *c, int *handled); /* fusion_integer.c */
+/* Products of dequantized matrices become products of integers. rewrite.c */
+minnow_status rewrite_quantized(struct interpreter *in, minnow_error *error);
+/* The twin's packed weights, if it has them for the same tier: 1 if they are used. ops/matmul.c */
+int matmul_twin_packed(const struct interpreter *in, step *s, int32_t value);
+/* As matmul_prepare, of a product of 8-bit integers. ops/quantized_product.c */
+minnow_status quantized_prepare(struct interpreter *in, step *s, minnow_error *error);
 /* Packs the constant right-hand side of a MatMul or Gemm, if it has one and it is worth it. ops/matmul.c */
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error);
 

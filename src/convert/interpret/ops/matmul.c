@@ -183,11 +183,11 @@ minnow_status ops_gemm(op_context *c) {
 }
 
 /* The twin's packed weights, if it has them for the same tier. Steps of twins correspond: the same graph, fused alike. */
-static int twin_packed(const struct interpreter *in, step *s, int32_t value) {
+int matmul_twin_packed(const struct interpreter *in, step *s, int32_t value) {
     const struct interpreter *twin = in->twin;
     const size_t index = (size_t)(s - in->steps);
-    if (!twin || twin->g != in->g || twin->math != in->math || twin->n_steps != in->n_steps ||
-        !twin->steps[index].packed || twin->steps[index].packed_value != value)
+    if (!twin || twin->g != in->g || twin->math != in->math || twin->int8 != in->int8 ||
+        twin->n_steps != in->n_steps || !twin->steps[index].packed || twin->steps[index].packed_value != value)
         return 0;
     s->packed = twin->steps[index].packed;
     s->packed_value = value;
@@ -210,13 +210,13 @@ static minnow_status pack_in_place(struct interpreter *in, step *s, const tensor
 }
 
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error) {
-    const graph_node *node = &in->g->nodes[s->n_nodes ? s->nodes[0] : s->node];
+    const graph_node *node = &in->nodes[s->n_nodes ? s->nodes[0] : s->node];
     const int is_gemm = s->entry && s->entry->run == ops_gemm;
     const int32_t value = s->fused ? s->fused->b : node->n_inputs > 1 ? node->inputs[1] : -1;
     size_t bytes;
     s->packed_value = -1;
-    if (value < 0 || (s->fused && s->fused->kind == FUSION_GELU) || (!s->fused && !is_gemm &&
-                                                                     s->entry->run != ops_matmul))
+    if (value < 0 || (s->fused && (s->fused->kind == FUSION_GELU || s->fused->kind == FUSION_INTEGER)) ||
+        (!s->fused && !is_gemm && s->entry->run != ops_matmul))
         return MINNOW_OK;
     const value_state *v = &in->values[value];
     if (!v->is_constant || v->t.type != DTYPE_FLOAT32 || v->t.rank != 2 || tensor_count(&v->t) == 0) return MINNOW_OK;
@@ -226,7 +226,7 @@ minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *erro
     if (bytes > 4 * tensor_bytes(&v->t) + 65536 || in->held_bytes > in->memory_limit ||
         bytes > in->memory_limit - in->held_bytes)
         return MINNOW_OK; /* not worth its memory: packed in each run */
-    if (twin_packed(in, s, value)) return MINNOW_OK;
+    if (matmul_twin_packed(in, s, value)) return MINNOW_OK;
     s->packed_value = value;
     if (in->packs_in_place && v->buffer < 0 && in->uses[value] == 1 && bytes == tensor_bytes(&v->t))
         return pack_in_place(in, s, &v->t, swaps, bytes, error);

@@ -7,9 +7,10 @@
  * in separate roundings: the same operations, in the same order, as Cast, Mul and Add as nodes of their own. */
 #include <string.h>
 
-#include "convert/interpret/integer_product.h"
+#include "base/memory.h"
 #include "convert/interpret/interpreter_impl.h"
 #include "convert/interpret/ops/quantized.h"
+#include "convert/interpret/ops/quantized_product.h"
 #include "convert/interpret/ops/table.h"
 
 /* --- Operands ----------------------------------------------------------------------------------------------------- */
@@ -64,36 +65,43 @@ static void use_packed(op_context *c, integer_product *p, size_t b) {
     if (c->step->packed && c->step->packed_value == c->input_values[b]) p->packed = c->step->packed;
 }
 
+minnow_status quantized_plan_sums(op_context *c, integer_product *p, int *rank, int64_t *dims) {
+    TRY(ops_need(c, 2));
+    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, p, rank, dims));
+    use_packed(c, p, 1);
+    return set_zeros(c, p, 0, 2, 1, 3);
+}
+
+minnow_status quantized_plan_floats(op_context *c, integer_product *p, int *rank, int64_t *dims) {
+    float a_scale;
+    TRY(ops_need(c, 4));
+    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, p, rank, dims));
+    use_packed(c, p, 1);
+    TRY(quantized_scale(c, 2, &a_scale));
+    TRY(set_zeros(c, p, 0, 4, 1, 5));
+    TRY(set_scale(c, p, a_scale, 3, 0));
+    return set_bias(c, p, 6);
+}
+
 /* --- Operators ---------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_matmul_integer(op_context *c) {
     int64_t dims[TENSOR_MAX_RANK];
     integer_product p;
     int rank;
-    TRY(ops_need(c, 2));
-    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, &p, &rank, dims));
-    TRY(set_zeros(c, &p, 0, 2, 1, 3));
+    TRY(quantized_plan_sums(c, &p, &rank, dims));
     TRY(ops_output(c, 0, DTYPE_INT32, rank, dims));
     p.sums = c->outputs[0].data;
-    use_packed(c, &p, 1);
     return integer_product_run(c, &p);
 }
 
-/* Inputs a, b, a_scale, b_scale, a_zero, b_zero, bias. */
 minnow_status ops_matmul_integer_to_float(op_context *c) {
     int64_t dims[TENSOR_MAX_RANK];
     integer_product p;
-    float a_scale;
     int rank;
-    TRY(ops_need(c, 4));
-    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, &p, &rank, dims));
-    TRY(quantized_scale(c, 2, &a_scale));
-    TRY(set_zeros(c, &p, 0, 4, 1, 5));
-    TRY(set_scale(c, &p, a_scale, 3, 0));
-    TRY(set_bias(c, &p, 6));
+    TRY(quantized_plan_floats(c, &p, &rank, dims));
     TRY(ops_output(c, 0, DTYPE_FLOAT32, rank, dims));
     p.floats = c->outputs[0].data;
-    use_packed(c, &p, 1);
     return integer_product_run(c, &p);
 }
 
@@ -236,4 +244,37 @@ minnow_status ops_qgemm(op_context *c) {
     TRY(ops_scratch(c, tensor_bytes(&sums), &floats));
     rows_to_floats(c, &p, &sums, floats);
     return give_codes(c, floats, type, y_zero, rank, dims);
+}
+
+/* --- Constants packed once ---------------------------------------------------------------------------------------- */
+
+/* Which input of an operator is the right-hand side; -1: it is no product of integers. */
+static int right_hand_side(op_fn run) {
+    if (run == ops_matmul_integer || run == ops_matmul_integer_to_float || run == ops_dynamic_quantize_matmul) return 1;
+    return run == ops_qlinear_matmul || run == ops_qgemm ? 3 : -1;
+}
+
+minnow_status quantized_prepare(struct interpreter *in, step *s, minnow_error *error) {
+    const size_t head = s->n_nodes ? s->nodes[0] : s->node;
+    const graph_node *node = &in->nodes[head];
+    const int input = right_hand_side(in->entries[head]->run);
+    if (input < 0 || node->n_inputs <= (size_t)input || node->inputs[input] < 0) return MINNOW_OK;
+    const int32_t value = node->inputs[input];
+    const tensor *t = &in->values[value].t;
+    if (!in->values[value].is_constant || t->rank != 2 || tensor_count(t) == 0 ||
+        (t->type != DTYPE_INT8 && t->type != DTYPE_UINT8))
+        return MINNOW_OK;
+    const int swaps = in->entries[head]->run == ops_qgemm && graph_node_int(node, "transB", 0) != 0;
+    const size_t k = (size_t)t->dims[swaps], n = (size_t)t->dims[!swaps], row = (size_t)t->dims[1];
+    if (k > INT8_MAX_K || n > SIZE_MAX / 8 / (k + 64)) return MINNOW_OK; /* each run says what is wrong */
+    const size_t bytes = in->int8->packed_bytes(k, n);
+    if (bytes > 4 * tensor_bytes(t) + 65536 || in->held_bytes > in->memory_limit ||
+        bytes > in->memory_limit - in->held_bytes || matmul_twin_packed(in, s, value))
+        return MINNOW_OK;
+    s->packed = memory_aligned_alloc(bytes);
+    if (!s->packed) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for packed weights");
+    s->packed_value = value;
+    in->held_bytes += bytes;
+    in->int8->pack(t->data, swaps ? 1 : row, swaps ? row : 1, t->type == DTYPE_UINT8 ? 0x80 : 0, k, n, s->packed);
+    return MINNOW_OK;
 }

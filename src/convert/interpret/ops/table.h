@@ -93,6 +93,12 @@ minnow_status ops_dynamic_quantize_matmul(op_context *c);
 minnow_status ops_qlinear_matmul(op_context *c);
 minnow_status ops_qgemm(op_context *c);
 
+/* quantized_binary.c */
+minnow_status ops_qlinear_binary(op_context *c);
+
+/* quantized_softmax.c */
+minnow_status ops_qlinear_softmax(op_context *c);
+
 /* norm.c */
 minnow_status ops_layer_norm(op_context *c);
 minnow_status ops_rms_norm(op_context *c);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * QLinearAdd, QLinearMul: codes and codes -> codes, one scale and zero point a tensor, with broadcasting.
+ *
+ *   Add:  y = clamp(round((a - za) (sa / sy) + (b - zb) (sb / sy)) + zy)
+ *   Mul:  y = clamp(round((a - za)(b - zb) (sa sb / sy)) + zy), the product exact */
+#include "convert/interpret/ops/quantized.h"
+#include "convert/interpret/ops/table.h"
+
+typedef struct job {
+    const stride_plan *p;
+    const math_kernels *math;
+    const uint8_t *a, *b;
+    uint8_t *y, flip;
+    int multiplies;
+    int32_t a_zero, b_zero, y_zero; /* of the codes as uint8, but for y's */
+    float a_scale, b_scale, low, high;
+} job;
+
+#define BLOCK 256
+
+static void codes_run(void *context, size_t first, size_t n, const int64_t *offsets, const int64_t *steps) {
+    const job *j = context;
+    float block[BLOCK];
+    for (size_t at = 0; at < n; at += BLOCK) {
+        const size_t some = n - at < BLOCK ? n - at : BLOCK;
+        const uint8_t *a = j->a + offsets[0] + (int64_t)at * steps[0], *b = j->b + offsets[1] + (int64_t)at * steps[1];
+        for (size_t i = 0; i < some; i++, a += steps[0], b += steps[1]) {
+            const int32_t x = (*a ^ j->flip) - j->a_zero, z = (*b ^ j->flip) - j->b_zero;
+            block[i] = j->multiplies ? (float)(x * z) * j->a_scale : (float)x * j->a_scale + (float)z * j->b_scale;
+        }
+        j->math->quantize(block, 1, j->low, j->high, j->y_zero, j->y + first + at, some);
+    }
+}
+
+static void codes_range(void *context, size_t begin, size_t end, size_t part) {
+    const job *j = context;
+    (void)part;
+    stride_walk(j->p, begin, end, codes_run, context);
+}
+
+/* Inputs a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero. Variant BINARY_ADD or BINARY_MUL. */
+minnow_status ops_qlinear_binary(op_context *c) {
+    job j = {.math = c->math, .multiplies = ops_variant(c) == BINARY_MUL};
+    int64_t dims[TENSOR_MAX_RANK];
+    int32_t least, largest;
+    float y_scale;
+    stride_plan plan;
+    int rank;
+    TRY(ops_need(c, 2));
+    if (!ops_has_input(c, 3) || !ops_has_input(c, 4) || !ops_has_input(c, 6))
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "8 inputs needed");
+    const tensor *a = c->inputs[0], *b = c->inputs[3];
+    if (a->type != DTYPE_INT8 && a->type != DTYPE_UINT8) return ops_unsupported_type(c, a->type);
+    TRY(ops_same_type(c, 0, 3));
+    j.flip = a->type == DTYPE_INT8 ? 0x80 : 0;
+    TRY(quantized_scale(c, 1, &j.a_scale));
+    TRY(quantized_scale(c, 4, &j.b_scale));
+    TRY(quantized_scale(c, 6, &y_scale));
+    TRY(quantized_zero(c, 2, a->type, &j.a_zero));
+    TRY(quantized_zero(c, 5, a->type, &j.b_zero));
+    TRY(quantized_zero(c, 7, a->type, &j.y_zero));
+    j.a_scale = j.multiplies ? j.a_scale * j.b_scale / y_scale : j.a_scale / y_scale;
+    j.b_scale = j.b_scale / y_scale;
+    quantized_range(a->type, &least, &largest);
+    j.low = (float)(least - j.y_zero);
+    j.high = (float)(largest - j.y_zero);
+    j.a_zero += j.flip;
+    j.b_zero += j.flip;
+    TRY(stride_broadcast(c, (const tensor *const[]){a, b}, 2, &rank, dims, &plan));
+    TRY(ops_output(c, 0, a->type, rank, dims));
+    j.p = &plan;
+    j.a = a->data;
+    j.b = b->data;
+    j.y = c->outputs[0].data;
+    ops_parallel(c, tensor_count(&c->outputs[0]), 64, 2, codes_range, &j);
+    return MINNOW_OK;
+}
