@@ -36,11 +36,17 @@ minnow_status cli_renormalize(float *v, size_t n, minnow_error *error) {
     return MINNOW_OK;
 }
 
+/* Half to even, as js/src/vector.js; the product is exact: 24 bits by 7. */
 static int8_t to_int8(float x) {
-    const float scaled = x * 127.0f;
-    if (!(scaled > -127.0f)) return -127; /* NaN too */
-    if (scaled > 127.0f) return 127;
-    return (int8_t)(scaled < 0 ? scaled - 0.5f : scaled + 0.5f);
+    const double scaled = (double)x * 127.0;
+    int below;
+    double rest;
+    if (!(scaled > -127.0)) return -127; /* NaN too */
+    if (scaled > 127.0) return 127;
+    below = (int)scaled;
+    if (scaled < below) below--;
+    rest = scaled - below;
+    return (int8_t)(below + (rest > 0.5 || (rest == 0.5 && below % 2 != 0)));
 }
 
 static uint8_t to_bits(const float *v, size_t n) {

@@ -2,7 +2,7 @@
  * What --dimensions and --precision make of a vector, by sentence-transformers' conventions:
  *
  *   --dimensions D   the first D numbers, scaled to length 1 again (Matryoshka)
- *   int8             round(127 x), one byte a number; for vectors of length 1
+ *   int8             round(127 x), half to even, one byte a number; for vectors of length 1
  *   ubinary          a bit a number, 1 where x > 0, the first number in the highest bit, as bytes 0 to 255
  *   binary           the same bytes minus 128, as -128 to 127 */
 #ifndef MINNOW_CLI_PRECISION_H

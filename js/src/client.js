@@ -133,8 +133,8 @@ export class Client {
   #ask(message) {
     const id = this.#next++;
     if (this.#calls.size === 0) this.#handle.ref();
-    const promise = this.#call(id);
     if (this.#closed === null) this.#handle.postMessage({ ...message, id });
+    const promise = this.#call(id);
     const cancel = () => {
       if (!this.#settle(id)) return;
       this.#handle.postMessage({ type: 'cancel', id });
@@ -155,9 +155,10 @@ export class Client {
 
   /** @param {any} message */
   #receive(message) {
-    if (message.type === 'hello') this.#here = true;
-    if (message.type === 'hello') this.#settle(HELLO)?.resolve(undefined);
-    else if (message.type === 'ready') this.#settle(LOAD)?.resolve(message.info);
+    if (message.type === 'hello') {
+      this.#here = true;
+      this.#settle(HELLO)?.resolve(undefined);
+    } else if (message.type === 'ready') this.#settle(LOAD)?.resolve(message.info);
     else if (message.type === 'failed') this.#settle(LOAD)?.reject(unpackError(message.error));
     else if (message.type === 'result') this.#settle(message.id)?.resolve(message.value);
     else if (message.type === 'error') this.#settle(message.id)?.reject(unpackError(message.error));

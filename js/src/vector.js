@@ -238,7 +238,7 @@ export function checkDimensions(dimensions, available) {
 /**
  * A vector in fewer bytes:
  * - `float32`: as it is, not copied
- * - `int8`: Int8Array, q = v * 127 rounded to the nearest, from -127 to 127; v is about q * INT8_SCALE. For vectors of
+ * - `int8`: Int8Array, q = v * 127 rounded to the nearest, half to even, from -127 to 127; v is about q * INT8_SCALE. For vectors of
  *   length 1: numbers beyond 1 are cut.
  * - `ubinary`: Uint8Array, a bit for each number, 1 if it is above 0, number 0 in the highest bit of byte 0; the last byte
  *   is filled up with zeros

@@ -32,6 +32,16 @@ const rows = golden.rows.map((/** @type {any} */ row) => ({
   tokens: { data: floats(row.token_vectors), dims: [row.tokens, DIMENSIONS] },
 }));
 
+test('int8: next to halves, the codes of `minnow embed --precision int8`', () => {
+  const cases = readFileSync(new URL('../../tests/golden/int8_rounding.txt', import.meta.url), 'utf8').trim().split('\n');
+  for (const line of cases) {
+    const [bits, wanted] = line.split(' ');
+    const number = new Float32Array(Uint32Array.of(parseInt(bits, 16)).buffer);
+    assert.equal(quantizeVector(number, 'int8')[0], Number(wanted), line);
+  }
+  assert.ok(cases.length > 100);
+});
+
 test('mean pooling and normalizing give the engine\'s bits', () => {
   for (const { tokens, no_normalize, float32 } of rows) {
     const pooled = meanPool(tokens);

@@ -59,8 +59,9 @@ async function abortedCalls({ Minnow, RANDOM, rejection, goldenTexts }, { worker
   const isReason = await long.catch((error) => error === reason);
   const before = await rejection(minnow.embed('x', { signal: AbortSignal.abort(reason) }));
   const later = await minnow.embed(texts[0]);
+  const others = await other;
   await minnow.close();
-  return { overtook, isReason, end: await longEnd, before, others: (await other).length, later: later.length };
+  return { overtook, isReason, end: await longEnd, before, others: others.length, later: later.length };
 }
 
 /** In the page: aborts one of two loads of the same model. */
