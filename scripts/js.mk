@@ -31,4 +31,4 @@ $(JS_PEERS): js/test/peers/package.json js/test/peers/package-lock.json
 	@touch $@
 .PHONY: test-js-peers
 test-js-peers: js $(JS_PEERS) ## the packed package in bundlers, under type checkers, and its adapters in the libraries they are for
-	@$(RUN_TESTS) 'cd js && $(NODE) --test --test-reporter=../scripts/node-reporter.mjs test/adapters.test.mjs test/bundlers/bundlers.test.mjs test/package/package.test.mjs'
+	@$(RUN_TESTS) 'cd js && $(NODE) --test --test-reporter=../scripts/node-reporter.mjs test/adapters.test.mjs test/onnx-int8.test.mjs test/bundlers/bundlers.test.mjs test/package/package.test.mjs'

@@ -10,12 +10,12 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { Chromium, Skip, chromiumPath } from '../browser/harness.mjs';
-import { ROOT, startSite } from '../browser/server.mjs';
+import { ROOT } from '../browser/server.mjs';
+import { PEERS, inChromium, onnxruntimeOfNode, transformersOfNode } from './peers.mjs';
 import { byMinnowFull, byOnnxruntime, compared } from './vectors.mjs';
 
 const [build, folder] = process.argv.slice(2).map((path) => resolve(path));
 const HERE = dirname(fileURLToPath(import.meta.url));
-const PEERS = join(ROOT, 'js/test/peers/node_modules');
 const MODEL = join(folder, 'onnx/model_quantized.onnx');
 const FULL = join(build, 'wasm/minnow-full.wasm');
 const LINES = readFileSync(join(HERE, 'texts.txt'), 'utf8');
@@ -52,55 +52,26 @@ const ids = run(join(build, 'minnow'), ['tokenize', '--tokenizer', join(folder, 
   String(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')).max_position_embeddings)], LINES);
 const rows = String(ids).trimEnd().split('\n').map((line) => JSON.parse(line));
 
-/** onnxruntime-web as Node has it; its files lie beside it. */
-async function onnxruntimeOfNode() {
-  const ort = await import(pathToFileURL(peer('onnxruntime-web/dist/ort.node.min.mjs')).href);
-  ort.env.wasm.numThreads = 1;
-  return ort;
-}
-
-/** transformers.js on onnxruntime-web, for onnxruntime-node needs a download of its own. */
+/** transformers.js, as a folder of the Hub's. */
 async function byTransformers() {
   need(join(folder, 'tokenizer.json'), 'the model has none');
-  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: await onnxruntimeOfNode() });
-  const { env, pipeline } = await import(pathToFileURL(peer('@huggingface/transformers/dist/transformers.node.mjs')).href);
-  Object.assign(env, { allowRemoteModels: false, useWasmCache: false, localModelPath: dirname(folder) });
-  env.backends.onnx.wasm.wasmPaths = pathToFileURL(peer('onnxruntime-web/dist/')).href;
-  const extract = await pipeline('feature-extraction', basename(folder), { dtype: 'q8', device: 'auto' });
+  peer('@huggingface/transformers');
+  const extract = await (await transformersOfNode(dirname(folder)))(basename(folder), 'q8');
   return (await extract(TEXTS, { pooling: 'mean', normalize: true })).tolist();
-}
-
-/** In the page. */
-async function inPage(_, { way, rows: wanted, peers }) {
-  const { byMinnowFull: minnow, byOnnxruntime: onnxruntime } = await import(/** @type {any} */ ('/tests/everywhere/vectors.mjs'));
-  if (way === 'minnow') {
-    const { Session } = await import(/** @type {any} */ ('/js/src/full.js'));
-    return minnow(Session, '/model.onnx', wanted, { wasmUrl: '/full.wasm', cache: false });
-  }
-  const ort = await import(`${peers}/ort.wasm.min.mjs`);
-  Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: `${peers}/` });
-  return onnxruntime(ort, '/model.onnx', wanted);
 }
 
 /** @type {Chromium | null} */
 let chromium = null;
 
 /** @param {'minnow' | 'onnxruntime'} way */
-async function inChromium(way) {
+async function byChromium(way) {
   if (chromiumPath() === null) throw new Skip('no Chromium here');
   try {
     chromium ??= await Chromium.start();
   } catch (error) {
     throw new Skip(`Chromium does not start: ${/** @type {Error} */ (error).message.split('\n')[0]}`);
   }
-  const site = await startSite({ folders: { '/': ROOT, '/peers/': PEERS } });
-  site.answer('/model.onnx', { body: readFileSync(MODEL) });
-  if (existsSync(FULL)) site.answer('/full.wasm', { type: 'application/wasm', body: readFileSync(FULL) });
-  try {
-    return await chromium.run(site, inPage, { entry: null, argument: { way, rows, peers: '/peers/onnxruntime-web/dist' } });
-  } finally {
-    await site.close();
-  }
+  return inChromium(chromium, way, { model: readFileSync(MODEL), full: FULL, rows });
 }
 
 /** @type {{name: string, bounds: typeof OURS, vectors: () => any}[]} the first is the reference */
@@ -115,15 +86,18 @@ const WAYS = [
   } },
   { name: 'WASM, minnow-full in Chromium', bounds: OURS, vectors: () => {
     need(FULL, 'make wasm');
-    return inChromium('minnow');
+    return byChromium('minnow');
   } },
   { name: 'Python, onnxruntime', bounds: OTHERS, vectors: () =>
     JSON.parse(String(run(process.env.PYTHON ?? 'python3', [join(HERE, 'vectors.py'), MODEL], JSON.stringify(rows)))).vectors },
   { name: 'JavaScript, onnxruntime-web in Node', bounds: OTHERS,
-    vectors: async () => byOnnxruntime(await onnxruntimeOfNode(), readFileSync(MODEL), rows) },
+    vectors: async () => {
+      peer('onnxruntime-web/dist/ort.node.min.mjs');
+      return byOnnxruntime(await onnxruntimeOfNode(), readFileSync(MODEL), rows);
+    } },
   { name: 'JavaScript, onnxruntime-web in Chromium', bounds: OTHERS, vectors: () => {
     peer('onnxruntime-web/dist/ort.wasm.min.mjs');
-    return inChromium('onnxruntime');
+    return byChromium('onnxruntime');
   } },
   { name: 'JavaScript, transformers.js (q8) in Node', bounds: OTHERS,
     vectors: byTransformers },

@@ -6,7 +6,7 @@ quantize() { minnow quantize --model tiny --texts texts --rounding nearest "$@";
 quantize --to onnx -o hub/ | grep -v ' s$'
 find hub -type f | sort
 quantize -o alone/q.onnx --json | sed 's/"calibration".*"files"/"files"/'
-cmp hub/onnx/model_quantized.onnx alone/q.onnx && sha256sum alone/q.onnx
+cmp hub/onnx/model_quantized.onnx alone/q.onnx && cmp alone/q.onnx "$GOLDEN/onnx/bert_minnow_qdq.onnx"
 quantize --to onnx -o - | cmp - alone/q.onnx
 quantize --to onnx -o hub > /dev/null && cmp hub/onnx/model_quantized.onnx alone/q.onnx
 minnow inspect alone/q.onnx --summary
