@@ -17,11 +17,11 @@ WASM_KERNELS_RELAXED := $(WASM_KERNELS_SIMD) $(addprefix src/run/kernels/,kernel
 # Kernels, and what runs over every byte of a file, are worth their size.
 wasm_opt = $(if $(or $(findstring src/run/kernels/kernels_,$(1)),$(findstring choose_wasm_relaxed,$(1)),$(filter $(WASM_FULL_HOT),$(1))),-O2,$(if $(filter %/crc32c.c %/sha256.c %/model/check.c,$(1)),-O3))
 WASM_CFLAGS := --target=wasm32-wasi -std=c11 -Os -ffp-contract=off -fno-math-errno -fvisibility=hidden -ffunction-sections -fdata-sections \
-    -mbulk-memory -mnontrapping-fptoint -msign-ext $(FLAGS_WANTED) -Werror -Wframe-larger-than=32768 -DMINNOW_MINIMAL \
+    -mbulk-memory -mnontrapping-fptoint -msign-ext $(FLAGS_WANTED) -Werror -Wframe-larger-than=65536 -DMINNOW_MINIMAL \
     -Iinclude -Isrc -Iwasm -D_GNU_SOURCE -MMD -MP
 # Kernels' pointers do not wrap around: where they might, a load's constant offset is not put in its instruction but added beforehand.
 wasm_cflags = $(if $(findstring src/run/kernels/kernels_,$(1)),$(filter-out -fno-strict-overflow,$(WASM_CFLAGS)),$(WASM_CFLAGS))
-WASM_LDFLAGS := --no-entry --gc-sections --strip-all --fatal-warnings -z stack-size=65536 --stack-first --export=__stack_pointer
+WASM_LDFLAGS := --no-entry --gc-sections --strip-all --fatal-warnings -z stack-size=131072 --stack-first --export=__stack_pointer
 WASM_LIBS = $(WASM_LIBC) $(shell $(WASM_CC) --target=wasm32-wasi -print-libgcc-file-name)
 
 WASM_SIMD := -msimd128

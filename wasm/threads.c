@@ -7,7 +7,7 @@
 #include "instance.h"
 #include "minnow_wasm.h"
 
-#define STACK_BYTES ((size_t)65536) /* as the linker gives the first instance */
+#define STACK_BYTES ((size_t)131072) /* as the linker gives the first instance */
 
 /* Kept for good: a helper that starts again under the same number takes the one it had. */
 static uint8_t *stacks[THREAD_POOL_MAX];

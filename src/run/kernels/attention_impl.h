@@ -69,11 +69,18 @@ static const int32_t lowest_lanes[32] = {ZEROS, ZEROS, ZEROS, ZEROS, LOWEST, LOW
 /* Lanes that are used of the vector that begins at i. */
 ALWAYS_INLINE size_t lanes_at(size_t i, size_t n) { return i >= n ? 0 : n - i < VF_LANES ? n - i : VF_LANES; }
 
+#ifdef EXPONENTIALS_HEADER
+#include EXPONENTIALS_HEADER
+#endif
+
 /* The largest of score[0 .. n), in every lane. */
 ALWAYS_INLINE vi largest_score(const int32_t *score, size_t n) {
     vi maximum = vi_set1(INT32_MIN);
-    size_t i;
-    for (i = 0; i + VF_LANES <= n; i += VF_LANES) maximum = vi_max(maximum, vi_load(score + i));
+    size_t i = 0;
+#ifdef EXPONENTIALS_HEADER
+    i = largest_of_many(score, n, &maximum);
+#endif
+    for (; i + VF_LANES <= n; i += VF_LANES) maximum = vi_max(maximum, vi_load(score + i));
     if (i < n) {
         const vi used = vi_and(vi_load(score + i), vi_load(used_lanes + 16 - (n - i)));
         maximum = vi_max(maximum, vi_add(used, vi_load(lowest_lanes + 16 - (n - i))));
@@ -85,10 +92,14 @@ ALWAYS_INLINE vi largest_score(const int32_t *score, size_t n) {
  * lanes whose sum is theirs. */
 ALWAYS_INLINE vi exponentials(const int32_t *score, vi maximum, const float *dither, size_t n, size_t padded, vf scale,
                               uint8_t *p) {
+    vi sum = vi_set1(0);
+    size_t i = 0;
+#ifdef EXPONENTIALS_HEADER /* a tier's own way: of the first, as many as it likes */
+    i = exponentials_of_many(score, maximum, dither, n, scale, p, &sum);
+#endif
     /* What lies above the codes of whole vectors is taken off beforehand. */
-    vi sum = vi_set1((int32_t)(0u - (uint32_t)(n / VF_LANES) * EXP_CODE_ABOVE));
-    size_t i;
-    for (i = 0; i + VF_LANES <= n; i += VF_LANES) {
+    sum = vi_sub(sum, vi_set1((int32_t)((uint32_t)((n - i) / VF_LANES) * EXP_CODE_ABOVE)));
+    for (; i + VF_LANES <= n; i += VF_LANES) {
         const vf t = vf_from_int(vi_sub(vi_load(score + i), maximum)) * scale;
         const vi code = exp_code(t, vf_load(dither + i % EXP_DITHER_PERIOD));
         vi_store_codes((int8_t *)p + i, code);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sums of products of codes, in tiles that stay in registers: what linear_impl.h and attention_impl.h are made of.
  * Included by kernels_impl.h, in the verbs of a tier; a tier with instructions for more than vi_dot names a
- * TILE_HEADER that has dot_tile_of (TILE_ANY_PANELS: of any number of panels). In: codes of 8 and 7 bits. Out: int32,
- * exact, so their order is free. */
+ * TILE_HEADER that has dot_tile_of (TILE_ANY_PANELS: of any number of panels, a few columns of them in registers). In:
+ * codes of 8 and 7 bits. Out: int32, exact, so their order is free. */
 
 /* --- Integer products --------------------------------------------------------------------------------------------- */
 /* out[r][c] = sum_j x[r][j] * panel[c][j]; panels as int8_matrix has them: [n][k / 4][16][4] bytes. One side is u7, the

@@ -101,24 +101,32 @@ static const float exp_dither[2 * EXP_DITHER_PERIOD] = {
 /* 127 * 2^t for t <= 0: exactly 127 at 0, and next to nothing below -16. 2^t = 2^n 2^f, n = round(t), |f| <= 1/2; the
  * cubic is 127 * 2^f, exactly 127 at 0, and n is added to its exponent. Instructions that round, and that multiply by
  * 2^n down to 0, leave nothing to clamp: from -12 on all codes are 0. They want a finite t. */
-ALWAYS_INLINE vf exp_127(vf t) {
+typedef struct exp_parts {
+    vf f, power; /* power: n, or its bits in an exponent's place */
+} exp_parts;
+
+ALWAYS_INLINE exp_parts exp_split(vf t) {
 #ifdef VF_HAS_POWERS
-    const vf n = vf_round(t), f = t - n;
+    const vf n = vf_round(t);
+    return (exp_parts){t - n, n};
 #else
     const vf magic = vf_set1(RNE_MAGIC), clamped = vf_max(t, vf_set1(-16.0f)), shifted = clamped + magic;
-    const vf f = clamped - (shifted - magic);
-#endif
-    vf p = vf_set1(6.98613453f);
-    p = p * f + vf_set1(30.7607918f);
-    p = p * f + vf_set1(88.0469284f);
-    p = p * f + vf_set1(127.0f);
-#ifdef VF_HAS_POWERS
-    return vf_times_power(p, n);
-#else
     /* The magic number's own bits leave at the top: 0x4b400000 << 23 is 0. */
-    return vf_from_bits(vi_add(vf_bits(p), vi_shl(vf_bits(shifted), 23)));
+    return (exp_parts){clamped - (shifted - magic), vf_from_bits(vi_shl(vf_bits(shifted), 23))};
 #endif
 }
+ALWAYS_INLINE vf exp_join(exp_parts e) {
+    vf p = vf_set1(6.98613453f);
+    p = p * e.f + vf_set1(30.7607918f);
+    p = p * e.f + vf_set1(88.0469284f);
+    p = p * e.f + vf_set1(127.0f);
+#ifdef VF_HAS_POWERS
+    return vf_times_power(p, e.power);
+#else
+    return vf_from_bits(vi_add(vf_bits(p), vf_bits(e.power)));
+#endif
+}
+ALWAYS_INLINE vf exp_127(vf t) { return exp_join(exp_split(t)); }
 
 /* A factor of score differences that keeps them finite: from 64 on only the largest scores have other codes than 0. */
 ALWAYS_INLINE vf exp_step(float scale) { return vf_set1(scale < 64.0f ? scale : 64.0f); }
@@ -126,6 +134,7 @@ ALWAYS_INLINE vf exp_step(float scale) { return vf_set1(scale < 64.0f ? scale : 
 /* round(127 * 2^t + dither) for t <= 0 and |dither| < 1/2, in each lane's low byte: 0 to 127, and 127 for t = 0. Above
  * it lie RNE_MAGIC's bits. */
 #define EXP_CODE_ABOVE 0x4b400000u
-ALWAYS_INLINE vi exp_code(vf t, vf dither) { return vf_bits((exp_127(t) + dither) + vf_set1(RNE_MAGIC)); }
+ALWAYS_INLINE vi exp_round(vf power, vf dither) { return vf_bits((power + dither) + vf_set1(RNE_MAGIC)); }
+ALWAYS_INLINE vi exp_code(vf t, vf dither) { return exp_round(exp_127(t), dither); }
 
 #endif

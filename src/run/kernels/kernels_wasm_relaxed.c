@@ -8,10 +8,9 @@
 
 #define TIER(name) name##_wasm_relaxed
 #define TIER_NAME "wasm-relaxed"
-#define TILE_ROWS 5
-#define TILE_PANELS 4
-#define TILE_VECTORS 2 /* 10 accumulators, 2 vectors of weights and 1 of codes; V8 on x86 has 15 registers, and sets one
-                        * aside for each product */
+#define TILE_ROWS 6
+#define TILE_PANELS 24 /* of a strip: a tile's codes are spread once for all of them */
+#define TILE_VECTORS 2 /* 12 accumulators, 2 vectors of weights and 1 of codes: the 15 registers of V8 on x86 */
 #define TILE_HEADER "run/kernels/tile_wasm.h"
 
 /* sum + the products of 4 bytes a lane */

@@ -6,7 +6,9 @@
 /* --- Linear ------------------------------------------------------------------------------------------------------- */
 #ifndef STRIP_ROWS
 #define STRIP_ROWS ((size_t)(TILE_ROWS == 6 ? 24 : TILE_ROWS == 5 ? 20 : 16)) /* finished together; whole tiles */
-#define LINEAR_ROWS (STRIP_ROWS * (48 / STRIP_ROWS)) /* rows at a time that share the weights in the cache */
+#ifndef LINEAR_ROWS /* rows at a time that share the weights in the cache */
+#define LINEAR_ROWS (STRIP_ROWS * (48 / STRIP_ROWS))
+#endif
 #define LINEAR_FEW ((size_t)8)   /* fewer are not left to be the last: alone they would wait for their weights */
 #else
 #define LINEAR_FEW ((size_t)1)
@@ -86,6 +88,9 @@ ALWAYS_INLINE void finish_columns(const int32_t *sums, const int32_t *minus, siz
     }
 }
 
+#ifdef FINISH_HEADER /* a tier's own way: DEFINE_FINISH */
+#include FINISH_HEADER
+#else
 /* Sums of `columns` columns from `first` on -> rows `row` to `row` + rows - 1. */
 #define DEFINE_FINISH(name, how)                                                                                     \
     static void name(const int32_t *sums, const int32_t *minus, size_t row, size_t rows, size_t first,               \
@@ -95,6 +100,7 @@ ALWAYS_INLINE void finish_columns(const int32_t *sums, const int32_t *minus, siz
             finish_columns(sums + c, minus, row, rows, first + c, VF_LANES, w, out, how);                            \
         if (c < columns) finish_columns(sums + c, minus, row, rows, first + c, columns - c, w, out, how);            \
     }
+#endif
 DEFINE_FINISH(finish_floats, FINISH_FLOATS)
 DEFINE_FINISH(finish_add, FINISH_ADD)
 DEFINE_FINISH(finish_codes, FINISH_CODES)
@@ -110,12 +116,18 @@ static void linear_finish(const int32_t *sums, const int32_t *minus, size_t row,
     }
 }
 
-/* sums[r][c] of a strip of rows and 1 to TILE_PANELS panels, rows TILE_COLUMNS apart; in tiles as high as each other:
- * one of a row or two would wait for its weights. */
+/* The next part of `left` rows in as few parts of at most `most` as there can be, each as high as the others. */
+static size_t even_part(size_t left, size_t most) {
+    const size_t parts = (left + most - 1) / most;
+    return (left + parts - 1) / parts;
+}
+
+/* sums[r][c] of a strip of rows and 1 to TILE_PANELS panels, rows TILE_COLUMNS apart; a tile of a row or two would wait
+ * for its weights. */
 static void strip_dots(operands o, size_t rows, size_t panels, int32_t *sums) {
-    size_t left = (rows + TILE_ROWS - 1) / TILE_ROWS, n;
-    for (; left > 0; left--, rows -= n) {
-        n = (rows + left - 1) / left;
+    size_t n;
+    for (; rows > 0; rows -= n) {
+        n = even_part(rows, TILE_ROWS);
         dot_u7_panels(o, sums, TILE_COLUMNS, n, panels);
         o.x += n * o.stride;
         sums += n * TILE_COLUMNS;
@@ -136,11 +148,13 @@ static void linear_strip(const int8_t *x, const int32_t *minus, size_t row, size
 
 static void linear_block(const int8_t *x, size_t rows, const int8_matrix *w, const linear_out *out) {
     BUFFER int32_t minus[LINEAR_ROWS], sums[STRIP_ROWS * TILE_COLUMNS];
-    size_t first, r;
+    size_t first, r, n;
     for (r = 0; r < rows; r++) minus[r] = -INT8_WEIGHT_BIAS * sum_codes(x + r * w->k, w->k);
     for (first = 0; first < w->n; first += TILE_COLUMNS)
-        for (r = 0; r < rows; r += STRIP_ROWS)
-            linear_strip(x, minus, r, rows - r < STRIP_ROWS ? rows - r : STRIP_ROWS, first, w, out, sums);
+        for (r = 0; r < rows; r += n) {
+            n = even_part(rows - r, STRIP_ROWS);
+            linear_strip(x, minus, r, n, first, w, out, sums);
+        }
 }
 
 #ifdef LINEAR_HEADER /* a tier's own way: linear_block_of */

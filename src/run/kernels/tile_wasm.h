@@ -10,11 +10,8 @@ static const volatile int32_t tile_ones = 0x00010001;
 #endif
 
 #define TILE_ANY_PANELS 1
-#define NO_UNROLL _Pragma("clang loop unroll(disable)")
-/* The compiler may not know where x points from: it would add up pointers of its own, where a load has room for a
- * constant. */
-#define FIXED(x) __asm__ volatile("" : "+r"(x) : : "memory")
-#define NEAR_INPUTS ((size_t)384)
+#define NEAR_INPUTS ((size_t)400)
+#define NEAR_STEPS 4 /* written out in a loop's body */
 
 /* Inputs `from` to `from` + n - 1 of each row -> [rows][NEAR_INPUTS / 4] vectors of the same 4 in each lane: engines put
  * a constant in the address of a plain load only. n is a multiple of 4. */
@@ -22,7 +19,15 @@ ALWAYS_INLINE void spread_rows(operands o, size_t from, size_t n, size_t rows, v
     size_t r, j;
     for (r = 0; r < rows; r++) {
         const uint8_t *x = o.x + r * o.stride + from;
-        for (j = 0; j < n; j += 4) near[(r * NEAR_INPUTS + j) / 4] = vi_set1_quad(x + j);
+        vi *to = near + r * (NEAR_INPUTS / 4);
+        for (j = 0; j + 16 <= n; j += 16, to += 4) {
+            const v128_t a = wasm_v128_load(x + j);
+            to[0] = (vi)wasm_i32x4_shuffle(a, a, 0, 0, 0, 0);
+            to[1] = (vi)wasm_i32x4_shuffle(a, a, 1, 1, 1, 1);
+            to[2] = (vi)wasm_i32x4_shuffle(a, a, 2, 2, 2, 2);
+            to[3] = (vi)wasm_i32x4_shuffle(a, a, 3, 3, 3, 3);
+        }
+        for (; j < n; j += 4) *to++ = vi_set1_quad(x + j);
     }
 }
 
@@ -46,28 +51,43 @@ ALWAYS_INLINE void near_step(const vi *x, const uint8_t *panel, vi acc[][TILE_VE
     }
 }
 
-/* out[r][c] (+)= the products of n inputs of `rows` rows and TILE_VECTORS vectors of columns. */
+/* out[r][c] (+)= the products of n inputs of `rows` rows and TILE_VECTORS vectors of columns. Sums begin as what is
+ * loaded, be it zeros: a vector of zeros that the compiler knows takes a register for itself. Behind each step of the
+ * loop there is a way out: clang mixes steps that follow each other, and runs out of registers. */
 ALWAYS_INLINE void dot_part(const vi *near, const uint8_t *panel, size_t n, int32_t *out, size_t out_stride,
                             size_t rows, int add, u7_side side) {
+    static const int32_t zeros[TILE_VECTORS * VF_LANES];
+    const int32_t *before = add ? out : zeros;
+    const size_t before_stride = add ? out_stride : 0;
+    const vi *x = near;
+    uintptr_t last[NEAR_STEPS]; /* where x is if the first, second ... step is the last */
     vi acc[TILE_ROWS][TILE_VECTORS];
-    const vi *x = near, *end = near + n / 4;
-    size_t r, v;
+    size_t r, v, step;
 #ifdef TILE_ONES
     const vi ones = vi_set1(tile_ones);
 #endif
+    FIXED(before);
     UNROLL for (r = 0; r < rows; r++) {
-        UNROLL for (v = 0; v < TILE_VECTORS; v++) acc[r][v] = vi_set1(0);
+        UNROLL for (v = 0; v < TILE_VECTORS; v++) acc[r][v] = vi_load(before + r * before_stride + v * VF_LANES);
     }
-    NO_UNROLL for (; x < end; x++, panel += 4 * INT8_PANEL) {
+    UNROLL for (step = 0; step < NEAR_STEPS; step++) {
+        last[step] = (uintptr_t)near + (n / 4 - 1 - step) * sizeof(vi);
+        FIXED(last[step]);
+    }
+    for (; n > 0; x += NEAR_STEPS, panel += NEAR_STEPS * 4 * INT8_PANEL) {
         FIXED(x);
         FIXED(panel);
         near_step(x, panel, acc, rows, side PASS_ONES);
+        if ((uintptr_t)x == last[0]) break;
+        near_step(x + 1, panel + 4 * INT8_PANEL, acc, rows, side PASS_ONES);
+        if ((uintptr_t)x == last[1]) break;
+        near_step(x + 2, panel + 8 * INT8_PANEL, acc, rows, side PASS_ONES);
+        if ((uintptr_t)x == last[2]) break;
+        near_step(x + 3, panel + 12 * INT8_PANEL, acc, rows, side PASS_ONES);
+        if ((uintptr_t)x == last[3]) break;
     }
     UNROLL for (r = 0; r < rows; r++) {
-        UNROLL for (v = 0; v < TILE_VECTORS; v++) {
-            int32_t *to = out + r * out_stride + v * VF_LANES;
-            vi_store(to, add ? vi_add(acc[r][v], vi_load(to)) : acc[r][v]);
-        }
+        UNROLL for (v = 0; v < TILE_VECTORS; v++) vi_store(out + r * out_stride + v * VF_LANES, acc[r][v]);
     }
 }
 

@@ -10,11 +10,8 @@
  *
  * Rows are widened beforehand, WIDE_INPUTS inputs at a time, for all columns of a tile. */
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
-/* The compiler may not know where p points from: it would add up pointers of its own, where a load has room for a
- * constant. */
-#define FIXED(p) __asm__("" : "+r"(p))
 #define TILE_ANY_PANELS 1
-#define WIDE_INPUTS ((size_t)384)
+#define WIDE_INPUTS ((size_t)400)
 #define TILE_PAIRS 2 /* vectors of 2 columns at a time */
 
 /* 4 inputs of 2 columns */
@@ -28,10 +25,15 @@ ALWAYS_INLINE void widen_rows(operands o, size_t from, size_t n, size_t rows, u7
     size_t r, j;
     for (r = 0; r < rows; r++) {
         const uint8_t *x = o.x + r * o.stride + from;
-        for (j = 0; j < n; j += 4) {
+        v128_t *to = wide + r * (WIDE_INPUTS / 4);
+        for (j = 0; j + 8 <= n; j += 8, to += 2) {
+            const v128_t codes = side == U7_ROWS ? wasm_u16x8_load8x8(x + j) : wasm_i16x8_load8x8(x + j);
+            to[0] = wasm_i64x2_shuffle(codes, codes, 0, 0);
+            to[1] = wasm_i64x2_shuffle(codes, codes, 1, 1);
+        }
+        if (j < n) {
             const v128_t quad = wasm_v128_load32_splat(x + j);
-            wide[(r * WIDE_INPUTS + j) / 4] = side == U7_ROWS ? wasm_u16x8_extend_low_u8x16(quad)
-                                                              : wasm_i16x8_extend_low_i8x16(quad);
+            *to = side == U7_ROWS ? wasm_u16x8_extend_low_u8x16(quad) : wasm_i16x8_extend_low_i8x16(quad);
         }
     }
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Vectors of 4 lanes and their verbs, for the WASM files of this folder; vi_dot and the tile are theirs. */
+#include <stdint.h>
 #include <string.h>
 #include <wasm_simd128.h>
 
 #define VF_LANES 4
+#define FINISH_HEADER "run/kernels/finish_wasm.h"
+#define EXPONENTIALS_HEADER "run/kernels/exponentials_wasm.h"
 #ifndef GELU_AT_ONCE
 #define GELU_AT_ONCE 4 /* what 15 registers hold */
 #endif
+
+/* The compiler may not know where p points from: it would add up pointers of its own, where a load has room for a
+ * constant. */
+#define FIXED(p) __asm__ volatile("" : "+r"(p) : : "memory")
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
@@ -34,7 +41,12 @@ static inline vf vf_set1(float x) {
 /* pmin(b, a) is a < b ? a : b, one instruction on x86; f32x4.min treats NaN and -0 differently. */
 static inline vf vf_min(vf a, vf b) { return (vf)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
 static inline vf vf_max(vf a, vf b) { return (vf)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
-static inline vf vf_abs(vf a) { return (vf)wasm_f32x4_abs((v128_t)a); }
+/* Not f32x4.abs, which V8 on x86 takes a mask from memory for. */
+static inline vf vf_abs(vf a) {
+    int32_t mask = INT32_MAX;
+    __asm__("" : "+r"(mask));
+    return (vf)wasm_v128_and((v128_t)a, wasm_i32x4_splat(mask));
+}
 static inline vi vf_bits(vf a) { return (vi)a; }
 static inline vf vf_from_bits(vi a) { return (vf)a; }
 static inline vf vf_from_int(vi a) { return (vf)wasm_f32x4_convert_i32x4((v128_t)a); }
@@ -53,6 +65,11 @@ static inline vi low_bytes(vi a) {
     return (vi)wasm_i8x16_shuffle((v128_t)a, (v128_t)a, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
 }
 static inline void vi_store_codes(int8_t *p, vi a) { wasm_v128_store32_lane(p, (v128_t)low_bytes(a), 0); }
+/* 16 codes of 4 vectors. */
+static inline void vi_store_codes_16(int8_t *p, vi a, vi b, vi c, vi d) {
+    const v128_t ab = wasm_i16x8_narrow_i32x4((v128_t)a, (v128_t)b), cd = wasm_i16x8_narrow_i32x4((v128_t)c, (v128_t)d);
+    wasm_v128_store(p, wasm_i8x16_narrow_i16x8(ab, cd));
+}
 static inline void vi_store_codes_part(int8_t *p, size_t n, vi a) {
     const v128_t codes = (v128_t)low_bytes(a);
     if (n > 0) wasm_v128_store8_lane(p, codes, 0);
