@@ -34,7 +34,7 @@ packaging:
 
 DATADIR ?= $(PREFIX)/share/minnow
 DOCS := README.md LICENSE NOTICE CHANGELOG.md SECURITY.md \
-    $(addprefix docs/,API.md EVAL.md FORMAT.md MIGRATING.md ONNX.md QUANTIZATION.md)
+    $(addprefix docs/,API.md EVAL.md FORMAT.md MIGRATING.md ONNX.md QUANTIZATION.md REPORT.md report.png)
 INSTALL ?= install
 install: all $(INSTALLED_ARCHIVE) packaging ## install; DESTDIR, PREFIX (/usr/local), LIBDIR (PREFIX/lib)
 	$(INSTALL) -d $(D)$(BINDIR) $(D)$(INCLUDEDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/cmake/minnow $(D)$(MANDIR)/man1 \

@@ -99,8 +99,9 @@ void chart_row_label_two(html_writer *w, size_t row, const char *text) {
     put_label(w, middle_of(row) + CHART_ROW / 2.0 + 4, text);
 }
 
-static void put_number(html_writer *w, double x, double y, const char *number) {
-    html_format(w, "<text class=\"number\" x=\"%.4g%%\" dx=\"7\" y=\"%.4g\">", x, y);
+/* dx: pixels between the place and the text. */
+static void put_number(html_writer *w, double x, int dx, double y, const char *number) {
+    html_format(w, "<text class=\"number\" x=\"%.4g%%\" dx=\"%d\" y=\"%.4g\">", x, dx, y);
     html_text(w, number);
     html_put(w, "</text>");
 }
@@ -112,7 +113,7 @@ void chart_row_bar(html_writer *w, const chart_axis *a, size_t row, double x, in
                 hollow ? "hollow" : "filled", from, row * CHART_ROW + BAR_TOP, to - from, CHART_ROW - 2 * BAR_TOP);
     html_text(w, number);
     html_put(w, "</title></rect>");
-    put_number(w, to, middle_of(row) + 4, number);
+    put_number(w, to, 7, middle_of(row) + 4, number);
 }
 
 void chart_row_line(html_writer *w, const chart_axis *a, size_t row, double from, double to) {
@@ -133,5 +134,5 @@ void chart_row_mark(html_writer *w, const chart_axis *a, size_t row, double x, c
 }
 
 void chart_row_number(html_writer *w, const chart_axis *a, size_t row, double x, const char *number) {
-    put_number(w, chart_place(a, x), middle_of(row) + 4, number);
+    put_number(w, chart_place(a, x), 10, middle_of(row) + 4, number);
 }

@@ -43,6 +43,7 @@ void report_cell_text(html_writer *w, const char *text, size_t bytes);         /
 typedef struct report_string { char text[48]; } report_string;
 report_string report_bytes(uint64_t bytes);     /* "23.46 MB" */
 report_string report_percent(double share);     /* of 1: "0.012 %" */
+report_string report_number(double x);          /* "−2.65" */
 report_string report_change(double percent);    /* "−0.21 %" */
 report_string report_place(size_t i);           /* 0: "embeddings", else "layer i - 1" */
 const char *report_role_title(range_role role); /* "Attention input" */

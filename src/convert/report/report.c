@@ -145,6 +145,12 @@ static int decimals_of(double x) {
     return n;
 }
 
+report_string report_number(double x) {
+    report_string s;
+    snprintf(s.text, sizeof s.text, "%s%.3g", x < 0 ? "−" : "", x < 0 ? -x : x);
+    return s;
+}
+
 report_string report_change(double percent) {
     report_string s;
     snprintf(s.text, sizeof s.text, "%s%.2f %%", percent < 0 ? "−" : "+", percent < 0 ? -percent : percent);

@@ -118,8 +118,9 @@ static void put_bars(html_writer *w, const role_charts *c, const range_site *s, 
 
 static void put_histogram(html_writer *w, const role_charts *c, size_t layer) {
     const range_site *s = ranges_site(c->r, layer, c->role);
-    html_format(w, "<figure class=\"h\"><figcaption><b>Layer %zu</b> %s <span>%.3g to %.3g</span><span>", layer,
-                range_method_name(s->method), (double)s->low, (double)s->high);
+    html_format(w, "<figure class=\"h\"><figcaption><b>Layer %zu</b> %s <span>%s to %s</span><span>", layer,
+                range_method_name(s->method), report_number((double)s->low).text,
+                report_number((double)s->high).text);
     html_text(w, report_percent(clipped_share(s)).text);
     html_format(w, " clipped</span></figcaption><svg class=\"histogram\" role=\"img\" height=\"%d\" aria-label=\"",
                 HISTOGRAM_HEIGHT + 20);

@@ -36,8 +36,9 @@ static void put_cosines(html_writer *w, const report_input *in, size_t n) {
         if (far > most) most = far;
     }
     axis = chart_axis_log(least < most ? least : most, most);
-    html_put(w, "<figure class=\"g6\"><figcaption>Cosine of the token vectors, as its distance from 1 "
-                "<span class=\"key\"><i class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least of a token</span></figcaption>");
+    html_put(w, "<figure class=\"g6\"><figcaption>Cosine of the token vectors, from 1 "
+                "<span class=\"key\"><i class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least token</span>"
+                "</figcaption>");
     chart_rows_begin(w, &axis, n, "Marks: mean and least cosine of the token vectors after the embeddings and after each "
                                   "layer, as distance from 1; the table has the numbers",
                      "1 − cosine, logarithmic; left is closer");
