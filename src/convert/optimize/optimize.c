@@ -205,9 +205,27 @@ static minnow_status create_specimens(matcher *m) {
                       (long long)m->batch, (long long)m->tokens);
 }
 
+/* Codes in place of weights, or of activations: whatever the rest is, nothing here can be quantized again. */
+static minnow_status refuse_quantized(const matcher *m) {
+    static const char *const names[] = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear",
+                                        "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
+                                        "QLinearMatMul", "QGemm", "QAttention"};
+    const graph *g = m->original;
+    char place[256];
+    size_t i, k;
+    for (i = 0; i < g->n_nodes; i++)
+        for (k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (strcmp(g->nodes[i].op_type, names[k]) == 0)
+                return error_set(m->error, MINNOW_ERROR_UNSUPPORTED,
+                                 "%s: the graph is quantized already; the FP32 file that it was made of is needed",
+                                 graph_node_describe(g, i, place, sizeof place));
+    return MINNOW_OK;
+}
+
 static minnow_status match_encoder(matcher *m) {
     encoder *e = m->e;
     int32_t output = GRAPH_NO_VALUE;
+    TRY(refuse_quantized(m));
     TRY(create_specimens(m));
     TRY(match_inputs(m));
     TRY(find_output(m, &output));
