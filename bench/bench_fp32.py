@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # Minnow - SPDX-License-Identifier: Apache-2.0
-"""FP32 encoder, one thread: Minnow's interpreter against onnxruntime, in turns within one run.
+"""An ONNX encoder, one thread: Minnow's interpreter against onnxruntime, in turns within one run.
 
-usage: bench_fp32.py BENCH_FP32 MODEL.onnx [--rounds N] [--tokens 8,16,...]
+usage: bench_fp32.py BENCH_FP32 MODEL.onnx [--name NAME] [--rounds N] [--tokens 8,16,...]
 
 Each round times a few runs of one side, then of the other; what is printed is the median over all runs of all rounds.
-JSON lines {"bench":"fp32","tokens":..,"minnow_ms":..,"onnxruntime_ms":..,"ratio":..} on stdout, a table on stderr.
+JSON lines {"bench":NAME,"tokens":..,"minnow_ms":..,"onnxruntime_ms":..,"ratio":..} on stdout, a table on stderr.
 Needs numpy and onnxruntime.
 """
 import argparse
@@ -40,6 +40,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
     parser.add_argument("model")
+    parser.add_argument("--name", default="fp32")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tokens", default="8,16,32,64,128,256")
     arguments = parser.parse_args()
@@ -58,7 +59,7 @@ def main():
             ours += time_minnow(process, tokens, runs)
             theirs += time_onnxruntime(session, feeds, runs)
         a, b = statistics.median(ours), statistics.median(theirs)
-        print(json.dumps({"bench": "fp32", "tokens": tokens, "minnow_ms": round(a, 4), "onnxruntime_ms": round(b, 4),
+        print(json.dumps({"bench": arguments.name, "tokens": tokens, "minnow_ms": round(a, 4), "onnxruntime_ms": round(b, 4),
                           "ratio": round(a / b, 4)}), flush=True)
         print(f"{tokens:>8} {a:>11.3f} {b:>15.3f} {a / b:>7.3f}", file=sys.stderr)
     process.stdin.close()

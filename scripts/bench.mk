@@ -24,8 +24,8 @@ $(BUILD)/bench/model.onnx: $(BUILD)/minnow$(EXE) $(wildcard $(BENCH_MODEL)/model
 $(BUILD)/bench/model.minnow: $(BUILD)/minnow$(EXE) $(BENCH_ONNX)
 	$< quantize --model $(BENCH_ONNX) --tokenizer $(BENCH_TOKENIZER) -o $@
 
-.PHONY: bench bench-fp32 bench-kernels bench-math bench-native bench-stages bench-tokenizer quantization-table
-bench: bench-fp32 bench-native bench-tokenizer bench-math bench-kernels bench-stages ## all benchmarks below (needs the model: make model)
+.PHONY: bench bench-fp32 bench-onnx-int8 bench-kernels bench-math bench-native bench-stages bench-tokenizer quantization-table
+bench: bench-fp32 bench-onnx-int8 bench-native bench-tokenizer bench-math bench-kernels bench-stages ## all benchmarks below (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
 	@mkdir -p bench/results
 	@$(RUNNER) $< $(TIER) | tee bench/results/math.jsonl
@@ -44,6 +44,9 @@ bench-stages: $(BUILD)/bench/bench_stages$(EXE) $(if $(filter command line envir
 bench-fp32: $(BUILD)/bench/bench_fp32$(EXE) $(BENCH_ONNX) $(BENCH_PEERS) ## FP32 encoder against onnxruntime (BENCH_MODEL=DIR)
 	@mkdir -p bench/results
 	@$(BENCH_PYTHON) bench/bench_fp32.py $< $(BENCH_ONNX) | tee bench/results/fp32.jsonl
+bench-onnx-int8: $(BUILD)/bench/bench_fp32$(EXE) $(BUILD)/bench/model_quantized.onnx $(BENCH_PEERS) ## onnxruntime's dynamic INT8 in the interpreter, against onnxruntime
+	@mkdir -p bench/results
+	@$(BENCH_PYTHON) bench/bench_fp32.py $< $(BUILD)/bench/model_quantized.onnx --name onnx-int8 | tee bench/results/onnx_int8.jsonl
 # TIERS=avx2,scalar measures these tiers too; BENCH_MINNOW=FILE another model than is quantized here.
 bench-native: $(BUILD)/bench/bench_int8$(EXE) $(BENCH_MINNOW) $(BENCH_ONNX) $(BENCH_PEERS) ## INT8 engine against onnxruntime and OpenVINO
 	@mkdir -p bench/results
