@@ -118,6 +118,9 @@ ifeq ($(ARCH),x86_64)
 TEST_TABLES := $(BUILD)/obj/tests/unit/avxvnni_avx512vnni.o $(BUILD)/obj/tests/unit/amx_avx512vnni.o
 endif
 $(foreach t,kernels engine engine_threads finite same_bytes,$(BUILD)/tests/test_$t$(EXE)): $(TEST_TABLES)
+ifeq ($(ARCH),x86_64)
+$(BUILD)/tests/test_int8$(EXE): $(BUILD)/obj/tests/unit/int8_avxvnni_avx512vnni.o
+endif
 # Every kernel against the reference, and its speed: no cmocka.
 CHECK_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(call for_target,$(call find,tests/kernels,*.c)))
 PEAKS := $(filter %/peak.o,$(CHECK_OBJ)) $(foreach o,$(CHECK_OBJ),$(if $(findstring /peak_,$o),$o))

@@ -152,6 +152,72 @@ static void assert_output(output o, const float *expected, size_t n, const char 
     assert_guards(o.y + n, GUARD, what, tier);
 }
 
+/* Codes and back, and sums of codes, of every tier against the scalar one; y in place where that is allowed. */
+static void test_quantize(void **state) {
+    const math_kernels *const truth = math_for_tier(CPU_TIER_SCALAR), *math;
+    float *x = allocate(LIMIT), *scales = allocate(LIMIT), *bias = allocate(LIMIT), *residual = allocate(LIMIT);
+    float *expected = allocate(LIMIT), *buffer = allocate(LIMIT);
+    int32_t sums[80];
+    uint8_t codes[2][80];
+    int tier;
+    (void)state;
+    FOR_EACH_TIER(tier, math) {
+        for (size_t n = 0; n <= 70; n++) {
+            for (unsigned turn = 0; turn < 8; turn++) {
+                const float scale = turn == 3 ? 3e-39f : (float)(1 + turn) * 0.01f;
+                const int32_t zero = (int32_t)(turn * 37 % 256);
+                const output o = output_of(buffer, n, turn % 5);
+                fill_mixed(x, n, turn + n);
+                fill_plain(scales, n);
+                fill_mixed(bias, n, turn);
+                fill_plain(residual, n);
+                memset(codes, GUARD, sizeof codes);
+                truth->quantize(x, scale, (float)-zero, (float)(255 - zero), zero, codes[0], n);
+                math->quantize(x, scale, (float)-zero, (float)(255 - zero), zero, codes[1], n);
+                assert_memory_equal(codes[0], codes[1], sizeof codes[0]);
+                truth->dequantize(codes[0], (int)(turn & 1), zero, scale, expected, n);
+                math->dequantize(codes[0], (int)(turn & 1), zero, scale, o.y, n);
+                assert_output(o, expected, n, "dequantize", tier);
+                float least[2], largest[2];
+                truth->range(x, n, &least[0], &largest[0]);
+                math->range(x, n, &least[1], &largest[1]);
+                assert_same(&least[1], &least[0], 1, "range", tier, n);
+                assert_same(&largest[1], &largest[0], 1, "range", tier, n);
+                for (size_t i = 0; i < n; i++) sums[i] = (int32_t)random_u32();
+                const math_activation activation = turn & 1 ? MATH_ACTIVATION_GELU_ERF : MATH_ACTIVATION_NONE;
+                truth->scale_sums(sums, scales, turn >= 4, turn & 2 ? bias : NULL, activation,
+                                  turn & 1 ? residual : NULL, expected, n);
+                math->scale_sums(sums, scales, turn >= 4, turn & 2 ? bias : NULL, activation,
+                                 turn & 1 ? residual : NULL, o.y, n);
+                assert_output(o, expected, n, "scale_sums", tier);
+            }
+        }
+    }
+    memory_aligned_free(x);
+    memory_aligned_free(scales);
+    memory_aligned_free(bias);
+    memory_aligned_free(residual);
+    memory_aligned_free(expected);
+    memory_aligned_free(buffer);
+}
+
+/* Halves go to the even code, ends are held, NaN is 0: by hand. */
+static void test_codes_by_hand(void **state) {
+    static const float x[] = {0.25f, 0.75f, 1.25f, -0.25f, -100, 1e9f, -1e9f, NAN, INFINITY};
+    static const uint8_t wanted[] = {10, 12, 12, 10, 0, 255, 0, 10, 255};
+    uint8_t y[sizeof wanted];
+    int8_t s[2];
+    float back[2];
+    (void)state;
+    math_best()->quantize(x, 0.5f, -10, 245, 10, y, sizeof y);
+    assert_memory_equal(y, wanted, sizeof y);
+    math_best()->quantize((const float[]){-64.1f, 1000}, 0.5f, -128, 127, 0, (uint8_t *)s, 2);
+    assert_int_equal(s[0], -128);
+    assert_int_equal(s[1], 127);
+    math_best()->dequantize((const uint8_t *)s, 1, -8, 0.5f, back, 2);
+    assert_true(back[0] == -60 && back[1] == 67.5f);
+}
+
 static void test_element_wise(void **state) {
     const math_kernels *const truth = table_of(CPU_TIER_SCALAR), *math;
     float *x = allocate(LIMIT), *z = allocate(LIMIT), *expected = allocate(LIMIT), *buffer = allocate(LIMIT);
@@ -667,7 +733,9 @@ static void test_f64_specials(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_element_wise), cmocka_unit_test(test_all_magnitudes), cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_element_wise),
+        cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_codes_by_hand), cmocka_unit_test(test_all_magnitudes), cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_gemm_small), cmocka_unit_test(test_gemm_large), cmocka_unit_test(test_gemm_panels),
         UNFUSED(test_element_wise), UNFUSED(test_all_magnitudes), UNFUSED(test_reductions),
         UNFUSED(test_gemm_small), UNFUSED(test_gemm_large),

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Products of 8-bit integers, the AVX-VNNI tier: vpdpbusd of 256 bits. (INT8_DOT and INT8_TIER: a test runs this file
- * on AVX512-VNNI's form of the instruction.) */
+ * Products of 8-bit integers, the AVX-VNNI tier: vpdpbusd of 256 bits. Compiled for AVX512-VNNI instead, the same
+ * instruction is written in AVX-512's encoding: so the tests run this file on processors that have only that. */
 #include "convert/math/int8_tiers.h"
 
 #include <immintrin.h>
 
-#ifndef INT8_DOT
-#define INT8_DOT _mm256_dpbusd_avx_epi32
-#define INT8_TIER avxvnni
+#ifdef __AVXVNNI__
+#define TIER(name) name##_avxvnni
+#define DPBUSD _mm256_dpbusd_avx_epi32
+#else
+#define TIER(name) name##_avxvnni_evex
+#define DPBUSD _mm256_dpbusd_epi32
 #endif
-#define JOINED(a, b) a##_##b
-#define JOIN(a, b) JOINED(a, b)
-#define TIER(name) JOIN(name, INT8_TIER)
 #define IV_LANES 8
 #define IV_STEP 4
 #define IV_PLACE(j, s) ((j) * IV_STEP + (s))
@@ -29,7 +29,7 @@ static inline iv iv_group(const char *p) {
     __builtin_memcpy(&four, p, sizeof four);
     return _mm256_set1_epi32(four);
 }
-static inline iv iv_dot(iv sum, iv a, iv b) { return INT8_DOT(sum, a, b); }
+static inline iv iv_dot(iv sum, iv a, iv b) { return DPBUSD(sum, a, b); }
 static inline size_t load_cells(const uint8_t *a, uint8_t flip, size_t k, row_cell *row) {
     const __m256i flips = _mm256_set1_epi8((char)flip);
     size_t i;
@@ -39,4 +39,7 @@ static inline size_t load_cells(const uint8_t *a, uint8_t flip, size_t k, row_ce
     return i;
 }
 
+#ifndef __AVXVNNI__
+extern const int8_kernels int8_kernels_avxvnni_evex;
+#endif
 #include "convert/math/int8_impl.h"
