@@ -17,8 +17,9 @@
 #include "convert/interpret/interpreter.h"
 #include "convert/interpret/ops/ops.h"
 #include "interpreter_cases.h"
+#include "quantized_cases.h"
 
-#define MAX_INPUTS 6
+#define MAX_INPUTS 9
 #define MAX_ELEMENTS 4096
 
 /* --- Tensors and attributes from text ----------------------------------------------------------------------------- */
@@ -165,6 +166,7 @@ static void build_case(const interpreter_case *k, built *b) {
     const int32_t node = graph_add_node(b->g, domain ? domain + 1 : k->op, "", in, n_in, out, n_out);
     assert_true(node >= 0);
     b->g->nodes[node].opset = k->opset;
+    if (domain) b->g->nodes[node].domain = "com.microsoft";
     add_attributes(b->g, node, k->attributes);
 }
 
@@ -264,6 +266,11 @@ static void operators(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) run_case(&cases[i]);
 }
 
+static void quantized_operators(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof quantized_cases / sizeof *quantized_cases; i++) run_case(&quantized_cases[i]);
+}
+
 /* --- Chains: the same bits as their nodes ------------------------------------------------------------------------- */
 
 static uint64_t seed = 1;
@@ -304,9 +311,10 @@ static int32_t add_random_constant(graph *g, const char *name, int rank, const i
     return v;
 }
 
-#define NODE(op, attributes, name, ...)                                                                             \
-    add_output_of(g, op, attributes, 17, (const int32_t[]){__VA_ARGS__},                                            \
+#define NODE_IN(graph, op, attributes, name, ...)                                                                   \
+    add_output_of(graph, op, attributes, 17, (const int32_t[]){__VA_ARGS__},                                        \
                   sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t), name)
+#define NODE(op, attributes, name, ...) NODE_IN(g, op, attributes, name, __VA_ARGS__)
 
 static void check_chain(const char *what, graph *g, const tensor *inputs) {
     tensor outputs[16];
@@ -390,6 +398,108 @@ static void strided_values(void **state) {
     check_chain("strided", g, &input);
     free(input.data);
     graph_close(&g);
+}
+
+/* Bytes as a constant; zero points and codes. */
+static int32_t add_codes(graph *g, const char *name, dtype type, int rank, const int64_t *dims) {
+    tensor t = {.type = type, .rank = rank};
+    if (rank) memcpy(t.dims, dims, (size_t)rank * sizeof *dims);
+    uint8_t *bytes = t.data = malloc(tensor_count(&t) + 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < tensor_count(&t); i++) bytes[i] = (uint8_t)(next_float() * 63.0f + 128.0f);
+    const int32_t v = add_constant(g, name, &t);
+    free(bytes);
+    return v;
+}
+
+/* float(MatMulInteger of x's codes) * scale + bias, gelu, + residual; weights of both types, one zero point or one a
+ * column or none, one scale or one a column. */
+static void integer_chains(void **state) {
+    static const int64_t sizes[][3] = {{1, 5, 3}, {7, 16, 48}, {37, 48, 70}, {130, 64, 193}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int variant = 0; variant < 24; variant++) {
+            const int64_t m = sizes[i][0], k = sizes[i][1], n = sizes[i][2];
+            const dtype type = variant & 1 ? DTYPE_INT8 : DTYPE_UINT8;
+            graph *g = new_graph();
+            const int32_t x = add_input(g, "x", DTYPE_FLOAT32), r = add_input(g, "r", DTYPE_FLOAT32);
+            const int32_t w = add_codes(g, "w", type, 2, (const int64_t[]){k, n});
+            const int32_t zero = variant % 3 == 0 ? GRAPH_NO_VALUE
+                : add_codes(g, "z", type, variant % 3 - 1, (const int64_t[]){n});
+            const int32_t scale = add_random_constant(g, "s", variant >> 1 & 1, (const int64_t[]){n});
+            const int32_t bias = add_random_constant(g, "b", 1, (const int64_t[]){n});
+            const int32_t codes[] = {graph_add_value(g, "c"), graph_add_value(g, "cs"), graph_add_value(g, "cz")};
+            const int32_t node = graph_add_node(g, "DynamicQuantizeLinear", "", &x, 1, codes, 3);
+            g->nodes[node].opset = 17;
+            const int32_t both = NODE("Mul", NULL, "both", codes[1], scale);
+            const int32_t p = NODE("MatMulInteger", NULL, "p", codes[0], w, codes[2], zero);
+            int32_t y = NODE("Mul", NULL, "f", NODE("Cast", "to=1", "q", p), both);
+            y = NODE("Add", NULL, "h", bias, y);
+            if (variant & 4) y = NODE("Gelu", NULL, "e", y);
+            if (variant & 4) g->nodes[g->values[y].producer].opset = 20;
+            if (variant & 8) y = NODE("Add", NULL, "y", y, r);
+            g->outputs[g->n_outputs++] = y;
+            tensor inputs[2] = {random_tensor(3, (const int64_t[]){2, m, k}), random_tensor(3, (const int64_t[]){2, m, n})};
+            check_chain("an integer chain", g, inputs);
+            free(inputs[0].data);
+            free(inputs[1].data);
+            graph_close(&g);
+        }
+    }
+}
+
+/* y = Q(DQ(a) DQ(B)) and DQ(a) DQ(B) + bias against the same operators whose results the caller sees, so that nothing is
+ * rewritten: exact sums are near the sums of floats, codes differ by one at most. */
+static void dequantized_products(void **state) {
+    (void)state;
+    for (int variant = 0; variant < 8; variant++) {
+        const int64_t m = 9, k = 40, n = 21;
+        const dtype type = variant & 1 ? DTYPE_INT8 : DTYPE_UINT8;
+        tensor outputs[2][2];
+        interpreter *in[2] = {NULL, NULL};
+        graph *g[2];
+        tensor a = {.type = DTYPE_UINT8, .rank = 3, .dims = {2, m, k}};
+        uint8_t *bytes = a.data = malloc(tensor_count(&a));
+        assert_non_null(bytes);
+        for (size_t i = 0; i < tensor_count(&a); i++) bytes[i] = (uint8_t)(i * 37 % 251);
+        const uint64_t start = seed;
+        for (int plain = 0; plain < 2; plain++) {
+            minnow_error error;
+            seed = start; /* the same constants */
+            g[plain] = new_graph();
+            graph *h = g[plain];
+            const int32_t x = add_input(h, "x", DTYPE_UINT8);
+            const int32_t w = add_codes(h, "w", type, 2, (const int64_t[]){k, n});
+            const int32_t xz = add_codes(h, "xz", DTYPE_UINT8, 0, NULL), wz = add_codes(h, "wz", type, 0, NULL);
+            const int32_t yz = add_codes(h, "yz", DTYPE_UINT8, 0, NULL);
+            const int32_t ws = add_scalar(h, "ws", 0.013f), ys = add_scalar(h, "ys", 7.1f);
+            /* Steps that are inputs are known too late. */
+            const int32_t xs = plain ? add_input(h, "xs", DTYPE_FLOAT32) : add_scalar(h, "xs", 0.021f);
+            const int32_t xd = NODE_IN(h, "DequantizeLinear", NULL, "xd", x, xs, xz);
+            const int32_t wd = NODE_IN(h, "DequantizeLinear", NULL, "wd", w, ws, wz);
+            const int32_t p = NODE_IN(h, "MatMul", NULL, "p", xd, wd);
+            h->outputs[h->n_outputs++] = NODE_IN(h, "QuantizeLinear", NULL, "y", p, ys, yz);
+            if (variant & 2) h->outputs[h->n_outputs++] = p;
+            float step = 0.021f;
+            const tensor inputs[2] = {a, {.type = DTYPE_FLOAT32, .data = &step}};
+            assert_int_equal(interpreter_create(&in[plain], h, NULL, &error), MINNOW_OK);
+            if (interpreter_run(in[plain], inputs, outputs[plain], NULL, &error)) fail_msg("%s", error.message);
+            if (!plain) check_chain("a dequantized product", h, inputs);
+        }
+        for (size_t i = 0; i < tensor_count(&outputs[0][0]); i++) {
+            const int d = ((uint8_t *)outputs[0][0].data)[i] - ((uint8_t *)outputs[1][0].data)[i];
+            assert_true(d >= -1 && d <= 1);
+        }
+        for (size_t i = 0; variant & 2 && i < tensor_count(&outputs[0][1]); i++) {
+            const float d = ((float *)outputs[0][1].data)[i] - ((float *)outputs[1][1].data)[i];
+            assert_true(d < 1e-3f && d > -1e-3f); /* of values up to 500 */
+        }
+        for (int plain = 0; plain < 2; plain++) {
+            interpreter_close(&in[plain]);
+            graph_close(&g[plain]);
+        }
+        free(bytes);
+    }
 }
 
 /* Enough elements for every thread. */
@@ -558,7 +668,9 @@ static void operators_are_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators),           cmocka_unit_test(linear_chains),      cmocka_unit_test(attention_chains),
+        cmocka_unit_test(operators), cmocka_unit_test(quantized_operators),
+        cmocka_unit_test(integer_chains), cmocka_unit_test(dequantized_products),
+        cmocka_unit_test(linear_chains),      cmocka_unit_test(attention_chains),
         cmocka_unit_test(strided_values),      cmocka_unit_test(long_rows),          cmocka_unit_test(shapes_change),
         cmocka_unit_test(wanted_and_observed), cmocka_unit_test(inputs_are_checked), cmocka_unit_test(limits),
         cmocka_unit_test(operators_are_named),
