@@ -211,16 +211,15 @@ static minnow_status pack_in_place(struct interpreter *in, step *s, const tensor
 
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error) {
     const graph_node *node = &in->nodes[s->n_nodes ? s->nodes[0] : s->node];
-    const int is_gemm = s->entry && s->entry->run == ops_gemm;
     const int32_t value = s->fused ? s->fused->b : node->n_inputs > 1 ? node->inputs[1] : -1;
     size_t bytes;
     s->packed_value = -1;
     if (value < 0 || (s->fused && (s->fused->kind == FUSION_GELU || s->fused->kind == FUSION_INTEGER)) ||
-        (!s->fused && !is_gemm && s->entry->run != ops_matmul))
+        (!s->fused && !(s->entry->flags & OP_PACKS)))
         return MINNOW_OK;
     const value_state *v = &in->values[value];
     if (!v->is_constant || v->t.type != DTYPE_FLOAT32 || v->t.rank != 2 || tensor_count(&v->t) == 0) return MINNOW_OK;
-    const int swaps = is_gemm && graph_node_int(node, "transB", 0) != 0;
+    const int swaps = !s->fused && graph_node_int(node, "transB", 0) != 0;
     const size_t k = (size_t)v->t.dims[swaps], n = (size_t)v->t.dims[!swaps], row = (size_t)v->t.dims[1];
     bytes = in->math->packed_bytes(k, n);
     if (bytes > 4 * tensor_bytes(&v->t) + 65536 || in->held_bytes > in->memory_limit ||

@@ -32,6 +32,10 @@ minnow_status ops_unary(op_context *c);
 minnow_status ops_gelu(op_context *c);
 minnow_status ops_not(op_context *c);
 minnow_status ops_clip(op_context *c);
+/* UNARY_GELU_TANH of at most 256 elements; y may be x. */
+void gelu_tanh_block(const math_kernels *m, const float *x, float *y, size_t n);
+/* The function of UNARY_* over a float32 tensor, in its memory. */
+void unary_in_place(op_context *c, int kind, float alpha, float beta, tensor *t);
 
 /* reduce.c */
 enum {
@@ -128,5 +132,24 @@ minnow_status ops_unique(op_context *c);
 /* along.c */
 enum { ALONG_LP, ALONG_MEAN_VARIANCE };
 minnow_status ops_along(op_context *c);
+
+/* contrib_encoder.c: com.microsoft's attention */
+minnow_status ops_contrib_attention(op_context *c);
+minnow_status ops_multi_head_attention(op_context *c);
+
+/* contrib_embed.c, contrib_norm.c */
+minnow_status ops_embed_layer_norm(op_context *c);
+minnow_status ops_skip_norm(op_context *c); /* variant 1: simplified, without mean and beta */
+
+/* contrib_gelu.c */
+enum { CONTRIB_BIAS_GELU, CONTRIB_FAST_GELU, CONTRIB_QUICK_GELU, CONTRIB_BIAS_ADD };
+minnow_status ops_bias_gelu(op_context *c);
+
+/* contrib_matmul.c */
+minnow_status ops_fused_matmul(op_context *c);
+minnow_status ops_fused_gemm(op_context *c);
+
+/* contrib_rotary.c */
+minnow_status ops_rotary_embedding(op_context *c); /* variant 0: com.microsoft's, 1: ai.onnx's */
 
 #endif

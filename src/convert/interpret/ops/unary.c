@@ -112,7 +112,7 @@ static float f32_one(const job *j, float x) {
 }
 
 /* 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) */
-static void gelu_tanh(const math_kernels *m, const float *x, float *y, size_t n) {
+void gelu_tanh_block(const math_kernels *m, const float *x, float *y, size_t n) {
     float u[BLOCK] = {0};
     for (size_t i = 0; i < n; i++) u[i] = 0.797884583f * (x[i] + 0.0447149985f * (x[i] * x[i] * x[i]));
     m->tanh(u, u, n);
@@ -147,7 +147,7 @@ static void f32_range(void *context, size_t begin, size_t end, size_t part) {
     }
     for (size_t at = begin; at < end; at += BLOCK) {
         const size_t n = end - at < BLOCK ? end - at : BLOCK;
-        if (j->kind == UNARY_GELU_TANH) gelu_tanh(j->math, x + at, y + at, n);
+        if (j->kind == UNARY_GELU_TANH) gelu_tanh_block(j->math, x + at, y + at, n);
         else if (j->kind == UNARY_SOFTPLUS) softplus(j->math, x + at, y + at, n);
         else if (j->kind == UNARY_ELU) elu(j, x + at, y + at, n);
         else for (size_t i = at; i < at + n; i++) y[i] = f32_one(j, x[i]);
@@ -228,6 +228,11 @@ static minnow_status unary(op_context *c, int kind, float alpha, float beta) {
     else if (x->type == DTYPE_FLOAT64) ops_parallel(c, n, 64, 64, f64_range, &j);
     else return on_integers(c, kind, x, &c->outputs[0]);
     return MINNOW_OK;
+}
+
+void unary_in_place(op_context *c, int kind, float alpha, float beta, tensor *t) {
+    job j = {.math = c->math, .kind = kind, .alpha = alpha, .beta = beta, .in = t->data, .out = t->data};
+    ops_parallel(c, tensor_count(t), 64, 8, f32_range, &j);
 }
 
 minnow_status ops_unary(op_context *c) {
