@@ -150,12 +150,13 @@ static void one(check *run, size_t rows, size_t n, size_t k, pattern x, pattern 
     check_one(run, (check_case){.size = {rows, n, k}, .x = x, .w = w, .variant = variant});
 }
 
-/* Edges of tiles (rows to 8, columns to 64), of strips (to 32), of blocks of rows (48, 64). `variants`: which of
- * outputs to take in turns. */
+/* Edges of tiles (rows to 8, columns to 64), of strips (to 32 rows, 384 columns), of blocks of rows (48, 64), of WASM's
+ * parts of 400 inputs. `variants`: which of outputs to take in turns. */
 static void edges(check *run, const int *variants, size_t n_variants) {
     static const size_t columns[] = {1, 3, 4, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 96, 97, 111, 128, 144,
                                      145};
     static const size_t inputs[] = {4, 8, 12, 28, 32, 60, 64, 68, 132};
+    static const size_t parts[] = {388, 392, 396, 400, 404, 408, 800, 804};
     const size_t n_columns = sizeof columns / sizeof columns[0], n_inputs = sizeof inputs / sizeof inputs[0];
     const size_t sparse = check_is_quick(run) ? 13 : 1;
     size_t rows, i, k, turn = 0;
@@ -172,6 +173,11 @@ static void edges(check *run, const int *variants, size_t n_variants) {
     for (rows = 15; rows <= 100; rows += check_is_quick(run) ? 17 : 3) /* whole steps of tiles of 64 inputs */
         one(run, rows, columns[rows * 7 % n_columns], 128, P_RANDOM, P_RANDOM, variants[turn++ % n_variants]);
     one(run, 97, 130, 64, P_RANDOM, P_RANDOM, variants[0]);
+    for (i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        one(run, 7, 33, parts[i], P_RANDOM, P_RANDOM, variants[i % n_variants]);
+        one(run, 46 + i, 17, parts[i], P_EXTREMES, P_EXTREMES, variants[i % n_variants]);
+        one(run, 5 + i, 380 + i, parts[i], P_RANDOM, P_RANDOM, variants[i % n_variants]);
+    }
 }
 
 static void extremes(check *run, const int *variants, size_t n_variants) {
