@@ -13,7 +13,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { serve } from '../bench/browser/server.mjs';
+import { startSite } from '../bench/browser/server.mjs';
 
 const WEB = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.dirname(WEB);
@@ -31,20 +31,19 @@ const { values: args } = parseArgs({
   },
 });
 
-/** @type {[string, string][]} */
-const folders = [
-  ['/minnow/', args.package],
-  ['/models/model.minnow', args.model],
-  ['/peers/onnxruntime-web/', path.join(PEERS, 'onnxruntime-web/dist')],
-  ['/peers/transformers/', path.join(TRANSFORMERS, 'dist')],
-  ['/peers/transformers-runtime/', path.join(TRANSFORMERS, 'node_modules/onnxruntime-web/dist')],
-  ['/peers/models/all-MiniLM-L6-v2/onnx/model_quantized.onnx', args.int8],
-  ['/peers/models/all-MiniLM-L6-v2/', args.tokenizer],
-  ['/', WEB],
-];
+const folders = {
+  '/': WEB,
+  '/minnow/': args.package,
+  '/models/model.minnow': args.model,
+  '/peers/onnxruntime-web/': path.join(PEERS, 'onnxruntime-web/dist'),
+  '/peers/transformers/': path.join(TRANSFORMERS, 'dist'),
+  '/peers/transformers-runtime/': path.join(TRANSFORMERS, 'node_modules/onnxruntime-web/dist'),
+  '/peers/models/all-MiniLM-L6-v2/onnx/model_quantized.onnx': args.int8,
+  '/peers/models/all-MiniLM-L6-v2/': args.tokenizer,
+};
 
-serve({ folders, port: Number(args.port), isolated: true }).then(
-  ({ url }) => process.stdout.write(`${url}\n${url}compare.html\n`),
+startSite({ folders, port: Number(args.port), isolated: true }).then(
+  (site) => process.stdout.write(`${site.url('/')}\n${site.url('/compare.html')}\n`),
   (error) => {
     process.stderr.write(`serve.mjs: ${error.message}\n`);
     process.exitCode = 1;

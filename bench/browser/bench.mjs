@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util';
 
 import { launch } from './chromium.mjs';
 import { measureLongTasks, measureMemory } from './memory.mjs';
-import { serve } from './server.mjs';
+import { rateLimited, startSite } from './server.mjs';
 import { measureSpeed } from './speed.mjs';
 import { LINE, measureColdStart, measureWarmStart } from './start.mjs';
 import { markdown } from './table.mjs';
@@ -57,9 +57,9 @@ function machine(browser) {
 
 /** Runs `measure` with a server for it. */
 async function served(site, how, measure) {
-  const server = await serve({ folders: [['/', site]], ...how });
+  const server = await startSite({ folders: { '/': site }, ...how });
   try {
-    return await measure(server.url);
+    return await measure(server.url('/', '127.0.0.1'));
   } finally {
     await server.close();
   }
@@ -73,11 +73,11 @@ async function main() {
   const browser = await launch(o.chromium);
   const rows = [machine(browser)];
   const isolated = { isolated: true };
-  const kept = { ...isolated, cacheControl: 'max-age=31536000, immutable' };
+  const kept = { ...isolated, headers: { 'cache-control': 'max-age=31536000, immutable' } };
   try {
     for (const [name, how, measure] of [
       ['speed', isolated, (url) => measureSpeed(browser, url, o)],
-      ['cold', LINE, (url) => measureColdStart(browser, url, o.runs)],
+      ['cold', { link: rateLimited(LINE) }, (url) => measureColdStart(browser, url, o.runs)],
       ['warm', kept, (url) => measureWarmStart(browser, url, 4 * o.runs)],
       ['memory', isolated, (url) => measureMemory(browser, url)],
       ['longtasks', isolated, (url) => measureLongTasks(browser, url)],

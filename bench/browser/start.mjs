@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { median, openPage, rounded } from './chromium.mjs';
 
-export const LINE = { rate: 29.3e6 / 8, latencyMs: 100 }; // bytes a second, shared; before each answer
+export const LINE = { bytesPerSecond: 29.3e6 / 8, latencyMs: 100 }; // bytes a second, shared; before each answer
 const STAY_MS = 2000; // on the first visit: what is kept is kept after the vector
 const CPU_SLOWDOWN = 4; // by DevTools, which slows the main thread and leaves workers nearly alone
 

@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { ROOT } from './server.mjs';
+import { ROOT } from '../../bench/browser/server.mjs';
 
-/** @typedef {import('./server.mjs').Site} Site */
+/** @typedef {import('../../bench/browser/server.mjs').Site} Site */
 /** @typedef {(tools: any, argument: any) => unknown} PageScript */
 /**
  * @typedef {object} PageOptions

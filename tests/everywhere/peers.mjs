@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { ROOT, startSite } from '../browser/server.mjs';
+import { ROOT, startSite } from '../../bench/browser/server.mjs';
 
 export const PEERS = join(ROOT, 'js/test/peers/node_modules');
 const urlOf = (/** @type {string} */ path) => pathToFileURL(join(PEERS, path)).href;

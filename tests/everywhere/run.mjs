@@ -10,7 +10,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { Chromium, Skip, chromiumPath } from '../browser/harness.mjs';
-import { ROOT } from '../browser/server.mjs';
+import { ROOT } from '../../bench/browser/server.mjs';
 import { PEERS, inChromium, onnxruntimeOfNode, transformersOfNode } from './peers.mjs';
 import { byMinnowFull, byOnnxruntime, compared } from './vectors.mjs';
 

@@ -22,6 +22,7 @@ async function main() {
   // WASM memory that performance.measureUserAgentSpecificMemory leaves out: all but shared memory.
   window.unmeasuredBytes = minnow.picked.threads > 1 ? 0 : await minnow.memoryBytes();
   window.minnow = minnow;
+  if (asked.has('cache')) localStorage.setItem('model', 'kept'); // for the page's head, the next time
   report({ script_ms: started, ready_ms: ready, vector_ms, dimensions: vector.length, phases, picked: minnow.picked });
 }
 

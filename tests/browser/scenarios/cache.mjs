@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { ROOT, rateLimited, startSite } from '../server.mjs';
+import { ROOT, rateLimited, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM } from '../tools.mjs';
 
 const FILE = readFileSync(join(ROOT, RANDOM));
@@ -91,7 +91,7 @@ self.addEventListener('fetch', (event) => {
 
 /**
  * @param {string} name
- * @param {(context: import('../harness.mjs').Context, site: import('../server.mjs').Site) => Promise<string | void>} test
+ * @param {(context: import('../harness.mjs').Context, site: import('../../../bench/browser/server.mjs').Site) => Promise<string | void>} test
  * @returns {import('../run.mjs').Scenario}
  */
 function scenario(name, test) {
@@ -111,12 +111,12 @@ function scenario(name, test) {
 }
 
 /**
- * @param {import('../harness.mjs').Context} context @param {import('../server.mjs').Site} site @param {object} [argument]
+ * @param {import('../harness.mjs').Context} context @param {import('../../../bench/browser/server.mjs').Site} site @param {object} [argument]
  * @returns {Promise<any>}
  */
 const visited = (context, site, argument) => context.run(site, visit, { argument: { bytes: FILE.length, ...argument } });
 
-/** @param {import('../server.mjs').Site} site */
+/** @param {import('../../../bench/browser/server.mjs').Site} site */
 const downloads = (site) => site.requests.filter(({ path }) => path.endsWith('.minnow')).length;
 
 /** @type {import('../run.mjs').Scenario[]} */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Chromium } from '../harness.mjs';
-import { ROOT, rateLimited, startSite } from '../server.mjs';
+import { ROOT, rateLimited, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM, REAL } from '../tools.mjs';
 
 const CALLS = 10000;
@@ -14,8 +14,8 @@ const LOADS = { worker: 40, inline: 200 };
 const BEST = existsSync(join(ROOT, REAL)) ? REAL : RANDOM;
 
 /**
- * @param {(site: import('../server.mjs').Site) => Promise<string | void>} test
- * @param {import('../server.mjs').SiteOptions} [options]
+ * @param {(site: import('../../../bench/browser/server.mjs').Site) => Promise<string | void>} test
+ * @param {import('../../../bench/browser/server.mjs').SiteOptions} [options]
  */
 async function withSite(test, options) {
   const site = await startSite(options);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Skip } from '../harness.mjs';
-import { ROOT, startSite } from '../server.mjs';
+import { ROOT, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM } from '../tools.mjs';
 
 const FOLDER = '/examples/js';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Skip } from '../harness.mjs';
-import { ROOT, startSite } from '../server.mjs';
+import { ROOT, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM, REAL } from '../tools.mjs';
 
 const golden = JSON.parse(readFileSync(join(ROOT, 'tests/golden/same_bytes.json'), 'utf8'));

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ENTRY_INLINE } from '../harness.mjs';
-import { ROOT, rateLimited, startSite } from '../server.mjs';
+import { ROOT, rateLimited, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM } from '../tools.mjs';
 
 const FILE = readFileSync(join(ROOT, RANDOM));
@@ -41,8 +41,8 @@ function assertProgress(events) {
 /**
  * A scenario that loads the random model from a server that behaves so.
  * @param {string} name
- * @param {import('../server.mjs').Behaviour} behaviour
- * @param {(result: {error: any, events: any[], length: number, picked: any}, site: import('../server.mjs').Site) => string | void} check
+ * @param {import('../../../bench/browser/server.mjs').Behaviour} behaviour
+ * @param {(result: {error: any, events: any[], length: number, picked: any}, site: import('../../../bench/browser/server.mjs').Site) => string | void} check
  * @param {{options?: object, path?: string, site?: object, abortAfter?: number, page?: object}} [more]
  * @returns {import('../run.mjs').Scenario}
  */
@@ -76,7 +76,7 @@ const fails = (code, message) => (/** @type {{error: any}} */ { error }) => {
   assert.doesNotMatch(error.message, /\n/);
 };
 
-/** @param {import('../server.mjs').Site} site @returns {(string | null)[]} ranges that were asked for */
+/** @param {import('../../../bench/browser/server.mjs').Site} site @returns {(string | null)[]} ranges that were asked for */
 const ranges = (site) => site.requests.filter(({ path }) => path === RANDOM).map(({ range }) => range);
 
 /** @type {import('../run.mjs').Scenario[]} */

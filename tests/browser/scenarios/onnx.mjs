@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PEERS, inChromium } from '../../everywhere/peers.mjs';
 import { compared, pooled } from '../../everywhere/vectors.mjs';
 import { Skip } from '../harness.mjs';
-import { ROOT } from '../server.mjs';
+import { ROOT } from '../../../bench/browser/server.mjs';
 
 const GOLDEN = join(ROOT, 'tests/golden/onnx/bert_minnow_qdq');
 const FULL = join(ROOT, 'js/wasm/minnow-full.wasm');

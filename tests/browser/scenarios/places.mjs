@@ -7,7 +7,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Chromium, ENTRY, ENTRY_INLINE, chromiumPath, playwright } from '../harness.mjs';
-import { ROOT, startSite } from '../server.mjs';
+import { ROOT, startSite } from '../../../bench/browser/server.mjs';
 import { RANDOM } from '../tools.mjs';
 
 /** In the page: loads the package from wherever it is told, and embeds. */
