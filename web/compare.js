@@ -14,6 +14,7 @@ const TEXTS = [
   'A river that drops a hundred metres over a few kilometres can turn a mill, and with a dam and a turbine it can light a town. What it cannot do is run when the town wants it to: in a dry summer the reservoir falls, in a wet spring the gates stand open and the water goes by unused. So grids join rivers to wind and sun, and to one another, and pumps lift water back uphill at night when power is cheap.',
 ];
 
+/** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -30,6 +31,7 @@ function minnow() {
     },
     run: (text) => engine.embed(text),
     idsOf: async (text) => (await engine.tokenize(text)).ids,
+    likeness: (a, b) => engine.similarity(a, b),
     close: () => engine?.close(),
   };
 }
@@ -93,8 +95,6 @@ function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-const cosine = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-
 /** Lets the page draw and its buttons answer. */
 const breathe = () => new Promise((resolve) => setTimeout(resolve, 5));
 
@@ -106,7 +106,8 @@ async function loaded(work) {
   await work();
   const took = performance.now() - started;
   await breathe();
-  const bytes = performance.getEntriesByType('resource').reduce((sum, entry) => sum + entry.encodedBodySize, 0);
+  const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType('resource'));
+  const bytes = entries.reduce((sum, entry) => sum + entry.encodedBodySize, 0);
   return { ms: took, bytes };
 }
 
@@ -142,7 +143,7 @@ async function measure(texts, rounds, signal, status) {
     }
     const tokens = await Promise.all(texts.map(async (text) => (await ours.idsOf(text)).length));
     const alike = [];
-    for (const text of texts) alike.push(cosine(await ours.run(text), await products[1].run(text)));
+    for (const text of texts) alike.push(await ours.likeness(await ours.run(text), await products[1].run(text)));
     return { products, loads, tokens, alike, times: await inTurns(products, texts, rounds, signal, status) };
   } finally {
     for (const product of products) await product.close();

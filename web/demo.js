@@ -14,6 +14,7 @@ const EXAMPLES = [
   ['Rare words', 'Electroencephalography records brain activity.', 'EEG measures voltage fluctuations of neurons.'],
 ];
 
+/** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
 const inputs = [at('text-0'), at('text-1')];
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + ' MB';

@@ -9,6 +9,7 @@
 /** Words, as the tokenizer sees them: letters and digits together, anything else that is not space by itself. */
 const WORD = /[\p{L}\p{N}\p{M}]+|[^\s]/gu;
 
+/** @typedef {{ids: number[], parts: string[]}} Split a word's tokens, and the part of it that each stands for */
 /** @typedef {{text: string, word: number}} Piece what a token stands for; tokens of one word have its number */
 
 /** Ids of a text, without the two that the model puts around it. */
@@ -20,8 +21,8 @@ async function idsOf(minnow, text) {
 const starts = (ids, first) => first.length <= ids.length && first.every((id, i) => id === ids[i]);
 
 /**
- * @param {Map<string, string[]>} known words that have been split before
- * @returns {Promise<{ids: number[], parts: string[]}>} parts of the word, one for each token
+ * @param {Map<string, Split>} known words that have been split before
+ * @returns {Promise<Split>}
  */
 async function split(minnow, known, word) {
   const seen = known.get(word);
@@ -41,7 +42,7 @@ async function split(minnow, known, word) {
 
 /**
  * @param {import('./minnow/src/index.js').Minnow} minnow
- * @param {Map<string, object>} known kept by the caller from text to text
+ * @param {Map<string, Split>} known kept by the caller from text to text
  * @param {string} text
  * @returns {Promise<{count: number, truncated: boolean, pieces: Piece[] | null}>} count with the model's own two;
  * pieces null

@@ -46,7 +46,8 @@ export async function visit(opened, url) {
 /** What the page fetched: for each file when it was asked for, when it began and ended, and its bytes on the wire. */
 function waterfallOf(page) {
   return page.evaluate(() =>
-    [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((e) => ({
+    /** @type {PerformanceResourceTiming[]} */ ([...performance.getEntriesByType('navigation'),
+      ...performance.getEntriesByType('resource')]).map((e) => ({
       file: new URL(e.name).pathname.slice(1), start_ms: Math.round(e.startTime), first_byte_ms: Math.round(e.responseStart),
       end_ms: Math.round(e.responseEnd), wire_bytes: e.encodedBodySize, bytes: e.decodedBodySize,
     })));

@@ -24,14 +24,19 @@ function textOf(n) {
 
 /** Engines that have been set up, by name: {run(tokens) -> vector, prepare(tokens)}. */
 const engines = new Map();
-let tokenizer = null;
+let own = null;
 
 /** @param {object} options of Minnow.load, beside where its files lie */
 const load = (Class, options) => Class.load({ model: MODEL, cache: false, wasmUrl: 'wasm/', workerUrl: 'worker.js', ...options });
 
+/** A Minnow for what the engines do not do themselves. */
+async function helper() {
+  own ??= await load(InlineMinnow, {});
+  return own;
+}
+
 async function idsOf(tokens) {
-  tokenizer ??= await load(InlineMinnow, {});
-  const { ids } = await tokenizer.tokenize(textOf(tokens), { maxTokens: 512 });
+  const { ids } = await (await helper()).tokenize(textOf(tokens), { maxTokens: 512 });
   if (ids.length !== tokens) throw new Error(`the text for ${tokens} tokens has ${ids.length}`);
   return ids;
 }
@@ -83,18 +88,6 @@ function meanOf(hidden, tokens) {
   return mean;
 }
 
-function cosine(a, b) {
-  let ab = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    ab += a[i] * b[i];
-    aa += a[i] * a[i];
-    bb += b[i] * b[i];
-  }
-  return ab / Math.sqrt(aa * bb);
-}
-
 window.bench = {
   /** Makes an engine; gives what it says of itself. */
   async setUp(name, kind, options) {
@@ -103,7 +96,9 @@ window.bench = {
   },
   prepare: (name, tokens) => engines.get(name).prepare(tokens),
   /** How alike two engines' vectors are, so that no engine is fast by computing something else. */
-  likeness: async (a, b, tokens) => cosine(await engines.get(a).run(tokens), await engines.get(b).run(tokens)),
+  async likeness(a, b, tokens) {
+    return (await helper()).similarity(await engines.get(a).run(tokens), await engines.get(b).run(tokens));
+  },
   /** Milliseconds of each of `runs` calls. */
   async time(name, tokens, runs) {
     const engine = engines.get(name);

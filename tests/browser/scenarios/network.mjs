@@ -18,6 +18,7 @@ async function loads({ Minnow, rejection, recorder }, { options, abortAfter = nu
   const { events, onProgress } = recorder();
   const controller = new AbortController();
   if (abortAfter !== null) setTimeout(() => controller.abort(new Error('patience is over')), abortAfter);
+  /** @type {any} */
   let minnow = null;
   const error = await rejection(Minnow.load({ ...options, onProgress, signal: controller.signal }).then((value) => {
     minnow = value;

@@ -13,6 +13,7 @@ import { RANDOM } from '../tools.mjs';
 /** In the page: loads the package from wherever it is told, and embeds. */
 async function embeds({ RANDOM, rejection, vectorsHash }, { entry, options = {} }) {
   const { Minnow } = await import(entry);
+  /** @type {any} */
   let minnow = null;
   const error = await rejection(Minnow.load({ model: RANDOM, threads: 1, ...options }).then((value) => {
     minnow = value;
