@@ -16,7 +16,7 @@ const TEXTS = [
 
 /** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
-const ms = (value) => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
+const ms = (value) => `${value.toFixed(value < 10 ? 2 : value < 1000 ? 1 : 0)} ms`;
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 // --- The products --------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ function speedFigures({ products, times, tokens, texts }) {
       title: `${tokens[t]} tokens: “${shortened(text)}”`,
       about: 'Milliseconds to embed the text once; shorter is better.',
       rows: rowsOf(products, values, ms),
-      head: ['', 'ms', '× Minnow’s'],
+      head: ['', 'ms', '×\u00a0Minnow’s'],
       body: products.map(({ name }, p) => [name, values[p].toFixed(3), (values[p] / values[0]).toFixed(2)]),
     });
   });
@@ -183,9 +183,9 @@ function show(result) {
       title: `All ${texts.length} texts, one after another`,
       about: 'Sum of the medians, in milliseconds; shorter is better. onnxruntime-web without tokenizer and pooling.',
       rows: rowsOf(products, totals, ms),
-      head: ['', 'ms', 'texts a second', '× Minnow’s'],
+      head: ['', 'ms', 'texts/s', '×\u00a0Minnow’s'],
       body: products.map(({ name }, p) =>
-        [name, totals[p].toFixed(2), ((texts.length / totals[p]) * 1000).toFixed(0), (totals[p] / totals[0]).toFixed(2)]),
+        [name, totals[p].toFixed(1), ((texts.length / totals[p]) * 1000).toFixed(0), (totals[p] / totals[0]).toFixed(2)]),
     }),
     ...speedFigures(result),
     figure({
