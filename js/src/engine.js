@@ -51,7 +51,7 @@ export class Engine {
   #isa = 0;
   #threads;
   #dead = false;
-  /** @type {() => void} */ #endThreads = () => {};
+  /** @type {Promise<() => void>} ends them, once all have come */ #helpers = Promise.resolve(() => {});
 
   /**
    * @param {AllExports} exports
@@ -73,7 +73,7 @@ export class Engine {
   }
 
   /**
-   * Compiles and starts a module, without a model yet.
+   * Compiles and starts a module, without a model yet. Its helper threads may still be on their way.
    * @param {object} options
    * @param {import('./variants.js').ModuleSources} options.wasm
    * @param {number} [options.threads] wanted; left out: by the number of processors
@@ -104,7 +104,8 @@ export class Engine {
     const engine = new Engine(exports, own, { threads: picked.threads, memoryLimit });
     engine.picked = { simd: picked.simd, reason: picked.reason };
     if (shared && spawn !== null) {
-      engine.#endThreads = await startThreads({ exports, module, memory: own, count: picked.threads, spawn });
+      engine.#helpers = startThreads({ exports, module, memory: own, count: picked.threads, spawn });
+      engine.#helpers.catch(() => {}); // opening a model rejects with it
     }
     if (isa !== undefined && isa !== 'simd' && isa !== 'relaxed') engine.#isa = engine.#findIsa(isa);
     else engine.#call(exports.minnow_wasm_choose);
@@ -112,13 +113,15 @@ export class Engine {
   }
 
   /**
-   * Opens what the sink was given. The bytes belong to the model from here on, whatever happens.
+   * Opens what the sink was given, and waits for helper threads. The bytes belong to the model from here on, whatever
+   * happens.
    * @param {{verified: boolean}} options verified: the whole file's SHA-256 was right
-   * @returns {EngineInfo}
+   * @returns {Promise<EngineInfo>}
    */
-  open({ verified }) {
+  async open({ verified }) {
     const { address, written } = this.sink.take();
     this.#check(this.#call(() => this.#exports.minnow_wasm_open(address, written, verified ? 1 : 0)));
+    await this.#helpers;
     this.#configure({});
     return this.info();
   }
@@ -212,7 +215,7 @@ export class Engine {
   close() {
     if (!this.#dead) this.#exports.minnow_wasm_close();
     this.#dead = true;
-    this.#endThreads();
+    this.#helpers.then((end) => end(), () => {});
   }
 
   /** @param {EncodeOptions} options */

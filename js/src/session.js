@@ -288,7 +288,7 @@ async function openInto(starting, { model, integrity, cache }, { onProgress, sig
       signal.throwIfAborted();
       const engine = await starting;
       stage('decode', opened.name, 0, opened.fromCache);
-      const engineInfo = engine.open({ verified: opened.verified });
+      const engineInfo = await engine.open({ verified: opened.verified });
       stage('decode', opened.name, 1, opened.fromCache);
       return { opened, engine, engineInfo };
     } catch (error) {
