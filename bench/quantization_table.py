@@ -34,6 +34,7 @@ class Row:
     calibrate: tuple = ()          # options of `minnow calibrate`
     quantize: tuple = NEAREST      # options of `minnow quantize`
     peer: str = ""                 # onnxruntime's: HOW of quantization_peers.py
+    in_onnxruntime: bool = False   # ours, written as ONNX and run there
     result: dict = field(default_factory=dict)
 
 
@@ -42,6 +43,8 @@ def rows_of_table():
     table, norms, peers = "Embedding table", "8-bit layer-norm inputs", "onnxruntime's quantizer"
     rows = [
         Row("gptq", recipe, "GPTQ", quantize=("--rounding", "gptq")),
+        Row("onnx", recipe, "GPTQ, `--to onnx`, in onnxruntime", quantize=("--rounding", "gptq", "--to", "onnx", "--force"),
+            in_onnxruntime=True),
         Row("nearest", recipe, "nearest, bias correction"),
         Row("no-bias-correction", recipe, "nearest, no bias correction", quantize=NEAREST + ("--no-bias-correction",)),
         Row("no-equalization", recipe, "nearest, not equalized", NO_EQUALIZATION),
@@ -152,7 +155,7 @@ class Bench:
             out = self.path(row.name + ".onnx")
             return out, *run([sys.executable, PEERS, "quantize", row.peer, self.a.model, self.a.tokenizer, self.a.texts,
                               str(self.a.samples), str(self.a.peer_tokens), out])
-        out = self.path(row.name + ".minnow")
+        out = self.path("int8/model.onnx" if row.in_onnxruntime else row.name + ".minnow") # beside it go settings
         ranges, seconds, peak = self.ranges(row.calibrate)
         more = run([self.a.minnow, "quantize", *self.model_options(), *self.text_options(), "--ranges", ranges, *row.quantize,
                     "-o", out])
@@ -160,17 +163,17 @@ class Bench:
 
     def judge(self, row, model):
         """minnow eval's report, and the cosines of long texts."""
-        vectors = self.path("vectors")
-        if row.peer:
+        vectors, elsewhere = self.path("vectors"), row.peer or row.in_onnxruntime
+        if elsewhere:
             shutil.rmtree(vectors, ignore_errors=True)
             run([sys.executable, PEERS, "encode", model, self.a.tokenizer, self.path("texts.jsonl"), str(self.a.max_tokens),
                  vectors])
         report = self.path("report.json")
-        run([self.a.minnow, "eval", "--model", vectors if row.peer else model, "--reference", self.reference, *self.threads(),
+        run([self.a.minnow, "eval", "--model", vectors if elsewhere else model, "--reference", self.reference, *self.threads(),
              "--json", *self.folders], report)
         with open(report, encoding="utf-8") as file:
             report = json.load(file)
-        return report, long_cosines(vectors, self.reference) if row.peer else report["cosine"]["long"]
+        return report, long_cosines(vectors, self.reference) if elsewhere else report["cosine"]["long"]
 
     def measure(self, row):
         model, seconds, peak = self.make(row)
