@@ -155,6 +155,8 @@ static void quantize(void **state) {
     TORTURE(quantize, TINY, "--texts", texts, "--ranges", ranges, "--threads", "1", "-o", output);
     TORTURE(quantize, TINY, "--texts", texts, "--ranges", ranges, "--rounding", "nearest", "--embedding", "mixed",
             "--threads", "2", "-o", output);
+    TORTURE(quantize, TINY, "--texts", texts, "--ranges", ranges, "--rounding", "nearest", "--embedding", "mixed",
+            "--threads", "1", "--to", "onnx", "--force", "-o", output);
 }
 static void eval(void **state) { (void)state, TORTURE(eval, TINY, "--threads", "1", tasks); }
 
