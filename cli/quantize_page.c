@@ -92,7 +92,8 @@ static report_task task_of(const eval_result *r) {
 static minnow_status score(page *p, const eval_tasks *tasks, minnow_error *error) {
     const quantize_settings *s = p->job->settings;
     const calibration_options *c = &s->calibration;
-    cli_model_options made = {.model = output_of(p->job), .n_threads = c->n_threads, .max_tokens = p->job->source.max_tokens};
+    cli_model_options made = {.model = output_of(p->job), .n_threads = c->n_threads,
+                              .max_tokens = p->job->source.max_tokens};
     cli_model_options source = made;
     const eval_run run = {&made, &source, NULL};
     source.model = c->model;
@@ -120,7 +121,8 @@ static void describe(page *p) {
         .encoder = j->source.encoder, .ranges = j->ranges, .model = j->model, .tokenizer = j->source.tokenizer,
         .options = &p->options, .matrices = j->matrices, .output = path_name(output_of(j)),
         .texts = j->source.texts_path != NULL ? path_name(j->source.texts_path) : NULL,
-        .ranges_given = j->settings->ranges != NULL, .file = j->settings->to_onnx ? NULL : j->file, .file_bytes = j->file_bytes,
+        .ranges_given = j->settings->ranges != NULL,
+        .file = j->settings->to_onnx ? NULL : j->file, .file_bytes = j->file_bytes,
         .source_bytes = j->labels.bytes, .n_compared = check->n_texts, .held_out = check->held_out,
         .cosine_mean = check->mean, .cosine_least = check->least,
     };

@@ -65,14 +65,14 @@ static void escapes_what_could_be_markup(void **state) {
         {"]]>-->`", "]]&gt;--&gt;&#96;"},
         {"a\tb\nc", "a b c"},
         {"\x01\x1f\r\x7f", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-        {"\xc2\x80\xc2\x9f\xc2\xa0", "\xef\xbf\xbd\xef\xbf\xbd\xc2\xa0"},                       /* C1; no-break space */
-        {"\xef\xbf\xbe\xef\xbf\xbf\xef\xb7\x90", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},       /* no characters */
-        {"\xf0\x9f\xbf\xbe", "\xef\xbf\xbd"},                                                   /* U+1FFFE */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", "\xef\xbf\xbd\xef\xbf\xbd\xc2\xa0"}, /* C1; no-break space */
+        {"\xef\xbf\xbe\xef\xbf\xbf\xef\xb7\x90", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* no characters */
+        {"\xf0\x9f\xbf\xbe", "\xef\xbf\xbd"}, /* U+1FFFE */
         {"\xe4\xb8\xad\xf0\x9f\x90\x9f", "\xe4\xb8\xad\xf0\x9f\x90\x9f"},
         {"\xe2\x80\xae" "abc", "\\u{202e}abc"},
-        {"\xff<\xc3", "\xef\xbf\xbd&lt;\xef\xbf\xbd"},                                          /* ill-formed, cut off */
-        {"\xc0\xbcscript>", "\xef\xbf\xbd\xef\xbf\xbdscript&gt;"},                              /* overlong '<' */
-        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},                               /* a surrogate */
+        {"\xff<\xc3", "\xef\xbf\xbd&lt;\xef\xbf\xbd"}, /* ill-formed, cut off */
+        {"\xc0\xbcscript>", "\xef\xbf\xbd\xef\xbf\xbdscript&gt;"}, /* overlong '<' */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -174,7 +174,8 @@ static void ticks_lie_on_the_axis(void **state) {
 
 /* Every value has one bin, whose edges are on both sides of it; edges are the axis' numbers. */
 static void bins_hold_what_lies_in_them(void **state) {
-    static const double spans[][2] = {{-2.65, 2.65}, {0, 1.049}, {-0.17, 5.2}, {0, 0}, {-1, 1}, {1e-7, 3e-7}, {-9e5, 4e4}};
+    static const double spans[][2] = {{-2.65, 2.65}, {0, 1.049}, {-0.17, 5.2}, {0, 0}, {-1, 1}, {1e-7, 3e-7},
+                                      {-9e5, 4e4}};
     (void)state;
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
         const double least = spans[i][0], most = spans[i][1], span = most > least ? most - least : 1;
@@ -216,6 +217,9 @@ static void bars_have_their_heights(void **state) {
     free(w.text);
 }
 
+#define SEVEN_WIDE "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad"
+#define EIGHT_WIDE SEVEN_WIDE "\xe4\xb8\xad"
+
 static void rows_show_their_numbers(void **state) {
     const chart_axis a = {-2, 2, 0};
     written w;
@@ -226,14 +230,14 @@ static void rows_show_their_numbers(void **state) {
     chart_row_bar(h, &a, 0, 1, 0, "+1");
     chart_row_label(h, 1, "<sixteen letters");
     chart_row_bar(h, &a, 1, -0.5, 1, "-0.5");
-    chart_row_label(h, 1, "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad");
+    chart_row_label(h, 1, EIGHT_WIDE);
     chart_rows_end(h);
     end(&w);
     assert_non_null(strstr(w.text, "aria-label=\"&lt;label&gt;\""));
     assert_non_null(strstr(w.text, ">per &lt;cent&gt;</text>"));
     assert_non_null(strstr(w.text, ">fifteen letters</text>"));
     assert_non_null(strstr(w.text, ">&lt;sixteen letter…<title>&lt;sixteen letters</title></text>"));
-    assert_non_null(strstr(w.text, ">\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad…<title>"));
+    assert_non_null(strstr(w.text, ">" SEVEN_WIDE "…<title>" EIGHT_WIDE));
     assert_non_null(strstr(w.text, "<rect class=\"filled\" x=\"50%\" y=\"4\" width=\"25%\" height=\"16\">"));
     assert_non_null(strstr(w.text, "<rect class=\"hollow\" x=\"37.5%\" y=\"28\" width=\"12.5%\" height=\"16\">"));
     free(w.text);

@@ -124,7 +124,8 @@ void chart_row_line(html_writer *w, const chart_axis *a, size_t row, double from
 void chart_row_mark(html_writer *w, const chart_axis *a, size_t row, double x, chart_mark mark, const char *title) {
     const double place = chart_place(a, x), y = middle_of(row);
     if (mark == CHART_DIAMOND) /* its own coordinates, so that its corners are pixels */
-        html_format(w, "<svg class=\"at\" x=\"%.4g%%\" y=\"%.4g\"><path class=\"hollow\" d=\"M0-6 6 0 0 6-6 0Z\"><title>",
+        html_format(w, "<svg class=\"at\" x=\"%.4g%%\" y=\"%.4g\"><path class=\"hollow\" d=\"M0-6 6 0 0 6-6 "
+                       "0Z\"><title>",
                     place, y);
     else
         html_format(w, "<circle class=\"%s\" cx=\"%.4g%%\" cy=\"%.4g\" r=\"5\"><title>",

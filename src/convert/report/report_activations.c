@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A histogram of every site, with the range that was chosen for it: small charts, those of one role on the same axes. */
+ * A histogram of every site, with the range that was chosen for it: small charts, those of one role on the same
+ * axes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,26 +21,28 @@ typedef struct role_charts {
 
 static double bin_low(size_t i, double width) { return ((double)i - RANGE_BINS / 2) * width; }
 
+static double larger(double a, double b) { return a > b ? a : b; }
+static double lesser(double a, double b) { return a < b ? a : b; }
+
 /* Part of [low, high) that lies beyond [from, to]. */
 static double part_beyond(double low, double high, double from, double to) {
     double beyond = 0;
     if (!(high > low)) return low < from || low > to ? 1 : 0;
-    if (low < from) beyond += (high < from ? high : from) - low;
-    if (high > to) beyond += high - (low > to ? low : to);
+    if (low < from) beyond += lesser(high, from) - low;
+    if (high > to) beyond += high - larger(low, to);
     return beyond / (high - low);
 }
 
-/* Share of the values outside the chosen range, as near as bins tell: in a bin that a limit divides, values are taken to
- * lie evenly between its edges, or the extremes if those are nearer. */
+/* Share of the values outside the chosen range, as near as bins tell: in a bin that a limit divides, values are taken
+ * to lie evenly between its edges, or the extremes if those are nearer. */
 static double clipped_share(const range_site *s) {
     const range_histogram *h = &s->histogram;
     double outside = 0;
     for (size_t i = 0; i < RANGE_BINS; i++) {
         const double low = bin_low(i, h->width), high = low + h->width;
         if (h->counts[i] == 0 || (low >= (double)s->low && high <= (double)s->high)) continue;
-        outside += (double)h->counts[i] * part_beyond(low > (double)s->least ? low : (double)s->least,
-                                                      high < (double)s->most ? high : (double)s->most, (double)s->low,
-                                                      (double)s->high);
+        outside += (double)h->counts[i] * part_beyond(larger(low, (double)s->least), lesser(high, (double)s->most),
+                                                      (double)s->low, (double)s->high);
     }
     return h->total > 0 ? outside / (double)h->total : 0;
 }
@@ -54,11 +57,9 @@ static void prepare(role_charts *c) {
     double least = 0, most = 0, total = 1;
     for (size_t i = 0; i < c->r->n_layers; i++) {
         const range_site *s = ranges_site(c->r, i, c->role);
-        least = (double)(s->low < s->least ? s->low : s->least) < least ? (double)(s->low < s->least ? s->low : s->least)
-                                                                       : least;
-        most = (double)(s->high > s->most ? s->high : s->most) > most ? (double)(s->high > s->most ? s->high : s->most)
-                                                                     : most;
-        if ((double)s->histogram.total > total) total = (double)s->histogram.total;
+        least = lesser(least, lesser((double)s->low, (double)s->least));
+        most = larger(most, larger((double)s->high, (double)s->most));
+        total = larger(total, (double)s->histogram.total);
     }
     c->bins = chart_bins_of(least, most);
     c->x = (chart_axis){chart_bin_edge(&c->bins, 0), chart_bin_edge(&c->bins, c->bins.n), 0};
@@ -203,9 +204,11 @@ void report_activations(html_writer *w, const report_input *in) {
         return;
     }
     html_put(w, "<p>At seven places of each layer a float becomes an integer. Each chart shows the values of one place "
-                "over the calibration texts, centred and scaled by channel as they are when they are rounded. Bars are the "
+                "over the calibration texts, centred and scaled by channel as they are when they are rounded. Bars "
+                "are the "
                 "share of the values on a logarithmic scale, so that the few values far out show. The "
-                "<span class=\"key\"><i class=\"dashes\"></i>dashed lines</span> are the ends of the chosen range; what is "
+                "<span class=\"key\"><i class=\"dashes\"></i>dashed lines</span> are the ends of the chosen range; "
+                "what is "
                 "shaded beyond them is clipped to the ends. The charts of a row have the same axes.</p>\n");
     for (int role = 0; role < RANGE_ROLES; role++) {
         c.role = (range_role)role;

@@ -64,7 +64,8 @@ static void put_tiles(html_writer *w, const report_input *in) {
     char value[48], note[64];
     html_put(w, "<dl class=\"tiles\">");
     snprintf(note, sizeof note, "from %s", report_bytes(in->source_bytes).text);
-    if (in->file_bytes > 0) put_tile(w, "File", report_bytes(in->file_bytes).text, in->source_bytes > 0 ? note : "INT8");
+    if (in->file_bytes > 0)
+        put_tile(w, "File", report_bytes(in->file_bytes).text, in->source_bytes > 0 ? note : "INT8");
     if (in->n_compared > 0) {
         snprintf(value, sizeof value, "%.4f", in->cosine_mean);
         snprintf(note, sizeof note, "least %.4f", in->cosine_least);

@@ -5,7 +5,9 @@
 #include "convert/report/parts.h"
 #include "run/model/format.h"
 
-typedef enum part { PART_WORDS, PART_POSITIONS, PART_ATTENTION, PART_FEED_FORWARD, PART_TOKENIZER, PART_REST, N_PARTS } part;
+typedef enum part {
+    PART_WORDS, PART_POSITIONS, PART_ATTENTION, PART_FEED_FORWARD, PART_TOKENIZER, PART_REST, N_PARTS
+} part;
 static const char *const names[N_PARTS] = {"token table", "positions", "attention", "feed-forward", "tokenizer",
                                            "the rest"};
 
@@ -102,7 +104,8 @@ static void put_chart(html_writer *w, const sizes *s) {
         most = s->after[i] > most ? s->after[i] : most;
     }
     axis = chart_axis_linear(0, (double)most / 1e6);
-    html_put(w, "<figure class=\"g9\"><figcaption>Bytes by part <span class=\"key\"><i class=\"hollow\"></i>FP32, above "
+    html_put(w, "<figure class=\"g9\"><figcaption>Bytes by part <span class=\"key\"><i class=\"hollow\"></i>FP32, "
+                "above "
                 "<i class=\"filled\"></i>INT8, below</span></figcaption>");
     chart_rows_begin(w, &axis, 2 * N_PARTS, "Bars: megabytes of each part of the model, in FP32 and in INT8; the table "
                                             "has the numbers", "MB (1,000,000 bytes)");

@@ -44,7 +44,8 @@ static void put_axes(html_writer *w, const chart_axis *x, const chart_axis *y) {
     for (size_t i = 0; i < n; i++) {
         const double place = (100 - chart_place(y, ticks[i])) * HEIGHT / 100;
         html_format(w, "<line class=\"grid\" x2=\"100%%\" y1=\"%.4g\" y2=\"%.4g\"/>", place, place);
-        html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%s</text>", place + 4, chart_tick_text(ticks[i]).text);
+        html_format(w, "<text class=\"share\" x=\"-4\" y=\"%.4g\">%s</text>", place + 4,
+                    chart_tick_text(ticks[i]).text);
     }
     n = chart_ticks(x, ticks);
     for (size_t i = 0; i < n; i++)
@@ -54,13 +55,16 @@ static void put_axes(html_writer *w, const chart_axis *x, const chart_axis *y) {
 }
 
 static void put_chart(html_writer *w, const chart_bins *bins, const uint64_t *counts, double median, size_t n) {
-    const chart_axis x = {chart_bin_edge(bins, 0), chart_bin_edge(bins, bins->n), 0}, y = chart_axis_log(0.5, (double)n);
+    const chart_axis x = {chart_bin_edge(bins, 0), chart_bin_edge(bins, bins->n), 0};
+    const chart_axis y = chart_axis_log(0.5, (double)n);
     double heights[CHART_MAX_BINS];
     for (size_t i = 0; i < bins->n; i++)
         heights[i] = counts[i] > 0 ? chart_place(&y, (double)counts[i]) / 100 : 0;
     html_format(w, "<figure class=\"g4\"><figcaption>Rows by their largest weight <span class=\"key\">"
-                   "<i class=\"dashes\"></i>median</span></figcaption><svg class=\"histogram\" role=\"img\" height=\"%d\" "
-                   "aria-label=\"Histogram of the token table's rows by their largest weight; the table has the numbers\">",
+                   "<i class=\"dashes\"></i>median</span></figcaption><svg class=\"histogram\" role=\"img\" "
+                   "height=\"%d\" "
+                   "aria-label=\"Histogram of the token table's rows by their largest weight; the table has the "
+                   "numbers\">",
                 HEIGHT + 36);
     put_axes(w, &x, &y);
     chart_bars(w, heights, bins->n, HEIGHT, "rows of the token table by their largest weight");
@@ -106,11 +110,14 @@ static void put_sentence(html_writer *w, const report_input *in, double median, 
     html_format(w, "<p>%zu rows of %zu weights. The largest weight of the table is %.4g, that of the median row %.4g",
                 in->encoder->n_vocab, in->encoder->hidden, most, median);
     if (most > 0)
-        html_format(w, ": with one scale for all, the median row would have %.0f of the 127 codes on either side", 127 * median / most);
+        html_format(w, ": with one scale for all, the median row would have %.0f of the 127 codes on either side",
+                    127 * median / most);
     html_put(w, in->model->words.kind == INT8_TABLE_TENSOR ? ", and so it has in this model.</p>\n"
              : in->model->words.kind == INT8_TABLE_HALF    ? ". The table is in FP16.</p>\n"
-             : in->model->words.kind == INT8_TABLE_MIXED   ? ". Each row has a scale, and columns of outliers are in FP16.</p>\n"
-                                                           : ". Each row has a scale, its largest weight over 127, so that it has all of them.</p>\n");
+             : in->model->words.kind == INT8_TABLE_MIXED   ? ". Each row has a scale, and columns of outliers are in "
+                                                             "FP16.</p>\n"
+                                                           : ". Each row has a scale, its largest weight over 127, so "
+                                                             "that it has all of them.</p>\n");
 }
 
 void report_words(html_writer *w, const report_input *in) {
