@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter on graphs that nobody would write. The first byte says how the rest is read: even, an ONNX file, run on
- * made inputs; 1 mod 4, a recipe for a small graph of random operators, shapes, attributes and constants; 3 mod 4, one
- * for a chain of the kinds that fusion looks for. Memory and work are limited, and what runs both fused and node by node
- * must give the same bits (NaNs count as equal).
- * Covers: src/convert/graph/interpreter src/convert/graph/ops src/convert/graph/fusion src/convert/graph/product src/convert/graph/sort.c */
+ * The interpreter on graphs that nobody would write. The first byte says how the rest is read: even, an ONNX file, run
+ * on made inputs; 1 mod 4, a recipe for a small graph of random operators, shapes, attributes and constants; 3 mod 4,
+ * one for a chain of the kinds that fusion looks for. Memory and work are limited, and what runs both fused and node by
+ * node must give the same bits (NaNs count as equal).
+ * Covers: src/convert/interpret src/convert/graph/sort.c src/convert/math */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define WORK_LIMIT ((uint64_t)1 << 23)
 #define MAX_TENSORS 12
 #define MAX_NODES 10
+#define MAX_OPERANDS 9
 
 typedef struct bytes {
     const uint8_t *at;
@@ -140,11 +141,15 @@ static const char *const operators[] = {
     "Flatten", "Squeeze", "Unsqueeze", "Dropout", "Cast", "CastLike", "OneHot", "Gather", "GatherElements", "GatherND",
     "ScatterElements", "ScatterND", "MatMul", "Gemm", "Einsum", "LayerNormalization", "RMSNormalization", "Softmax",
         "LogSoftmax",
-    "MatMul", "MatMul", "Transpose", "Add", "Softmax", "Mul", "Div"};
+    "MatMul", "MatMul", "Transpose", "Add", "Softmax", "Mul", "Div",
+    "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul",
+    "com.microsoft:MatMulIntegerToFloat", "com.microsoft:DynamicQuantizeMatMul", "com.microsoft:QGemm",
+    "com.microsoft:QLinearAdd", "com.microsoft:QLinearMul", "com.microsoft:QLinearSoftmax",
+    "com.microsoft:QuantizeLinear", "com.microsoft:DequantizeLinear"};
 static const char *const int_names[] = {"axis", "keepdims", "transA", "transB", "to", "largest", "upper", "exclusive",
                                         "reverse",
                                         "batch_dims", "allowzero", "start", "end", "num_outputs", "fmod",
-                                            "noop_with_empty_axes"};
+                                            "noop_with_empty_axes", "block_size", "output_dtype", "opset"};
 static const char *const ints_names[] = {"axes", "perm", "split", "value_ints"};
 static const char *const string_names[] = {"mode", "equation", "reduction", "approximate"};
 static const char *const strings[] = {"reflect", "edge", "wrap", "constant", "ij,jk->ik", "...ij,...jk->...ik",
@@ -200,10 +205,12 @@ static tensor make_tensor(graph *g, bytes *b) {
 }
 
 static void add_node(graph *g, bytes *b, size_t number) {
-    int32_t in[5], out[3];
-    const size_t n_in = next(b) % 5 + (next(b) & 1), n_out = next(b) % 8 == 0 ? 2 : 1;
+    int32_t in[MAX_OPERANDS], out[3];
+    const unsigned wide = next(b); /* quantized operators have up to nine inputs and three outputs */
+    const size_t n_in = wide % 8 == 7 ? 6 + wide / 8 % 4 : wide % 5 + (next(b) & 1);
+    const size_t n_out = next(b) % 8 == 0 ? 2 + (wide >> 6 & 1) : 1;
     char name[16];
-    for (size_t i = 0; i < n_in && i < 5; i++) {
+    for (size_t i = 0; i < n_in && i < MAX_OPERANDS; i++) {
         const unsigned pick = next(b);
         in[i] = pick % 16 == 15 ? GRAPH_NO_VALUE : (int32_t)(g->n_values - 1 - pick % (g->n_values < 15 ? g->n_values
                                                                                        : 15));
@@ -214,9 +221,11 @@ static void add_node(graph *g, bytes *b, size_t number) {
         out[i] = graph_add_value(g, name);
         if (out[i] < 0) abort();
     }
-    const int32_t node = graph_add_node(g, op, "", in, n_in > 5 ? 5 : n_in, out, n_out);
+    const char *colon = strchr(op, ':');
+    const int32_t node = graph_add_node(g, colon ? colon + 1 : op, "", in, n_in, out, n_out);
     if (node < 0) abort();
     g->nodes[node].opset = PICK(opsets, b);
+    if (colon) g->nodes[node].domain = "com.microsoft";
     for (unsigned i = next(b) % 3; i > 0; i--) add_attribute(g, node, b);
 }
 
@@ -328,6 +337,73 @@ static int32_t add_linear(graph *g, bytes *b, const int32_t *constants, tensor *
     return add_links(g, b, add_link(g, "MatMul", x, w, 0), constants, bias, residual);
 }
 
+static int32_t add_codes(graph *g, bytes *b, const char *name, int rank, const int64_t *dims, tensor *inputs) {
+    const unsigned how = next(b);
+    tensor t = {.type = how & 1 ? DTYPE_INT8 : DTYPE_UINT8, .rank = rank};
+    for (int d = 0; d < rank; d++) t.dims[d] = next(b) % 16 == 0 ? (int64_t)(next(b) % 4) : dims[d];
+    const size_t n = tensor_count(&t);
+    uint8_t *p = arena_alloc(&g->memory, n + 8);
+    if (!p) abort();
+    for (size_t i = 0; i < n; i++) p[i] = (uint8_t)(i * 37 + how);
+    t.data = p;
+    const int constant = how % 8 != 6;
+    const int32_t v = constant ? graph_add_constant(g, name, &t) : graph_add_value(g, name);
+    if (v < 0) abort();
+    if (constant) return v;
+    g->values[v].rank = -1;
+    inputs[g->n_inputs] = t;
+    g->inputs[g->n_inputs++] = v;
+    return v;
+}
+
+static int32_t add_operator(graph *g, const char *op, const int32_t *in, size_t n_in, int32_t *out, size_t n_out) {
+    for (size_t i = 0; i < n_out; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "q%zu_%zu", g->n_nodes, i);
+        out[i] = graph_add_value(g, name);
+        if (out[i] < 0) abort();
+    }
+    const int32_t node = graph_add_node(g, op, "", in, n_in, out, n_out);
+    if (node < 0) abort();
+    g->nodes[node].opset = 21;
+    return out[0];
+}
+
+/* A product of codes, dynamic (MatMulInteger, Cast, Mul) or between DequantizeLinear, and what follows. */
+static int32_t add_quantized(graph *g, bytes *b, const int32_t *constants, tensor *inputs) {
+    static const int64_t wide[3] = {2, 3, 5}, narrow[3] = {2, 3, 4}, weights[2] = {4, 5};
+    const int32_t x = add_filled(g, b, "x", 0, 3, narrow, inputs);
+    const int32_t w = add_codes(g, b, "w", 2, weights, inputs);
+    const int32_t z = add_codes(g, b, "z", (int)(next(b) & 1), wide + 2, inputs);
+    const int32_t bias = add_filled(g, b, "b", next(b) % 8 != 0, 1, wide + 2, inputs);
+    const int32_t residual = add_filled(g, b, "r", next(b) % 8 == 0, 3, wide, inputs);
+    const unsigned how = next(b);
+    int32_t codes[3], y;
+    if (how & 1) {
+        add_operator(g, "DynamicQuantizeLinear", &x, 1, codes, 3);
+        const int32_t in[4] = {codes[0], w, how & 2 ? codes[2] : -1, how & 4 ? z : -1};
+        const int32_t sums = add_operator(g, "MatMulInteger", in, 4, &y, 1);
+        const int32_t cast = add_operator(g, "Cast", &sums, 1, &y, 1);
+        const graph_attribute to = {.name = "to", .type = ATTRIBUTE_INT, .i = next(b) % 16 == 0 ? DTYPE_FLOAT64 : 1};
+        minnow_error error;
+        if (graph_add_attribute(g, g->values[cast].producer, &to, &error) != MINNOW_OK) abort();
+        y = add_link(g, "Mul", cast, how & 8 ? codes[1] : bias, how >> 4 & 1);
+    } else {
+        const int32_t zero = add_codes(g, b, "xz", 0, NULL, inputs);
+        int32_t both[2], out;
+        const int32_t q[3] = {x, constants[next(b) % 4], zero};
+        const int32_t left[3] = {add_operator(g, "QuantizeLinear", q, 3, &out, 1), q[1], zero};
+        const int32_t right[3] = {w, how & 2 ? bias : constants[next(b) % 4], how & 4 ? z : -1};
+        both[0] = add_operator(g, "DequantizeLinear", left, 3, &out, 1);
+        both[1] = add_operator(g, "DequantizeLinear", right, 3, &out, 1);
+        y = add_operator(g, how & 8 ? "Mul" : "MatMul", both, 2, &out, 1);
+        if (how & 16) y = add_link(g, "Softmax", both[0], -1, 0);
+        const int32_t last[3] = {y, constants[next(b) % 4], zero};
+        if (how & 32) y = add_operator(g, "QuantizeLinear", last, 3, &out, 1);
+    }
+    return add_links(g, b, y, constants, bias, residual);
+}
+
 static void run_chain(bytes b) {
     tensor inputs[MAX_TENSORS];
     int32_t constants[4];
@@ -337,12 +413,15 @@ static void run_chain(bytes b) {
     g->inputs = arena_array(&g->memory, MAX_TENSORS, sizeof *g->inputs);
     g->outputs = arena_array(&g->memory, 2, sizeof *g->outputs);
     if (!g->inputs || !g->outputs) abort();
-    const int threaded = next(&b) % 8 == 0, attends = next(&b) & 1;
+    const int threaded = next(&b) % 8 == 0;
+    const unsigned kind = next(&b);
     for (int i = 0; i < 4; i++) {
         static const char *const names[4] = {"c0", "c1", "c2", "c3"};
         constants[i] = add_filled(g, &b, names[i], 1, 0, NULL, inputs);
     }
-    const int32_t end = attends ? add_attention(g, &b, constants, inputs) : add_linear(g, &b, constants, inputs);
+    const int32_t end = kind % 8 >= 6 ? add_quantized(g, &b, constants, inputs)
+        : kind & 1                    ? add_attention(g, &b, constants, inputs)
+                                      : add_linear(g, &b, constants, inputs);
     g->outputs[g->n_outputs++] = end;
     if (next(&b) % 4 == 0) g->outputs[g->n_outputs++] = (int32_t)(next(&b) % g->n_values); /* an inside, seen */
     if (graph_sort(g, &error) == MINNOW_OK) run_both(g, inputs, threaded);

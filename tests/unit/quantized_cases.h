@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cases of test_interpreter.c for quantized operators, in the form of interpreter_cases.h; "ms:" stands for onnxruntime's
- * domain. Results are computed by hand, or are the examples of ONNX's own documentation. */
+ * Cases of test_interpreter.c for quantized operators, in the form of interpreter_cases.h; "ms:" stands for
+ * onnxruntime's domain. Results are computed by hand, or are the examples of ONNX's own documentation. */
 #ifndef MINNOW_TESTS_QUANTIZED_CASES_H
 #define MINNOW_TESTS_QUANTIZED_CASES_H
 
@@ -86,7 +86,8 @@ static const interpreter_case quantized_cases[] = {
      {"uint8[6] 153 255 0 26 221 179", "float32[] 0.0196078438", "uint8[] 153"}, 0},
     {"DynamicQuantizeLinear", 11, 0, {"float32[3] -1 -2.1 -1.3"},
      {"uint8[3] 134 0 97", "float32[] 0.00823529344", "uint8[] 255"}, 0},
-    {"DynamicQuantizeLinear", 11, 0, {"float32[2,2] 1 2 3 255"}, {"uint8[2,2] 1 2 3 255", "float32[] 1", "uint8[] 0"}, 0},
+    {"DynamicQuantizeLinear", 11, 0, {"float32[2,2] 1 2 3 255"},
+     {"uint8[2,2] 1 2 3 255", "float32[] 1", "uint8[] 0"}, 0},
     {"DynamicQuantizeLinear", 11, 0, {"float32[3] 0"}, {"uint8[3] 0", "float32[] 1", "uint8[] 0"}, 0},
     {"DynamicQuantizeLinear", 11, 0, {EMPTY}, {"uint8[0,3]", "float32[] 1", "uint8[] 0"}, 0},
     {"DynamicQuantizeLinear", 11, 0, {"float32[2] 1 nan"}, {0}, "3 needed"},
@@ -98,7 +99,8 @@ static const interpreter_case quantized_cases[] = {
      {"int32[4,2] -38 -83 -44 -98 -50 -113 -56 -128"}, 0},
     {"MatMulInteger", 10, 0, {"uint8[1,2] 255", "int8[2,2] -128 127"}, {"int32[1,2] -65280 64770"}, 0},
     {"MatMulInteger", 10, 0, {"int8[1,2] -128", "uint8[2,1] 255"}, {"int32[1,1] -65280"}, 0},
-    {"MatMulInteger", 10, 0, {"int8[1,2] -128", "int8[2,1] -128", "int8[] 127", "int8[] 127"}, {"int32[1,1] 130050"}, 0},
+    {"MatMulInteger", 10, 0, {"int8[1,2] -128", "int8[2,1] -128", "int8[] 127", "int8[] 127"},
+     {"int32[1,1] 130050"}, 0},
     {"MatMulInteger", 10, 0, {"uint8[2,2] 1 2 3 4", "int8[2,3] 1 2 3 4 5 6", "uint8[] 1", "int8[3] 1 2 3"},
      {"int32[2,3] 3 3 3 9 9 9"}, 0},
     {"MatMulInteger", 10, 0, {"uint8[2,2] 1 2 3 4", "uint8[2,2] 1 2 3 4", "uint8[2] 1 3", "uint8[2] 0 1"},
@@ -155,7 +157,8 @@ static const interpreter_case quantized_cases[] = {
     {"ms:DynamicQuantizeMatMul", 1, 0, {"float32[1,2] -3e38 3e38", "uint8[2,1] 1", "float32[] 1"}, {0},
      "no finite scale"},
     {"ms:QGemm", 1, "transB=1",
-     {"uint8[1,2] 3 5", "float32[] 0.5", "uint8[] 1", "int8[2,2] 1 3 2 4", "float32[] 2", "int8[] 0", "int32[2] 100 -100"},
+     {"uint8[1,2] 3 5", "float32[] 0.5", "uint8[] 1", "int8[2,2] 1 3 2 4", "float32[] 2", "int8[] 0",
+      "int32[2] 100 -100"},
      {"float32[1,2] 114 -80"}, 0}, /* sums 14 and 20 */
     {"ms:QGemm", 1, "transA=1 alpha=0.5f",
      {"uint8[2,1] 3 5", "float32[] 0.5", "uint8[] 1", "int8[2,2] 1 2 3 4", "float32[2] 2 4", "int8[2] 0 0", "-",

@@ -439,7 +439,8 @@ static void integer_chains(void **state) {
             if (variant & 4) g->nodes[g->values[y].producer].opset = 20;
             if (variant & 8) y = NODE("Add", NULL, "y", y, r);
             g->outputs[g->n_outputs++] = y;
-            tensor inputs[2] = {random_tensor(3, (const int64_t[]){2, m, k}), random_tensor(3, (const int64_t[]){2, m, n})};
+            tensor inputs[2] = {random_tensor(3, (const int64_t[]){2, m, k}),
+                                random_tensor(3, (const int64_t[]){2, m, n})};
             check_chain("an integer chain", g, inputs);
             free(inputs[0].data);
             free(inputs[1].data);
@@ -448,8 +449,8 @@ static void integer_chains(void **state) {
     }
 }
 
-/* y = Q(DQ(a) DQ(B)) and DQ(a) DQ(B) + bias against the same operators whose results the caller sees, so that nothing is
- * rewritten: exact sums are near the sums of floats, codes differ by one at most. */
+/* y = Q(DQ(a) DQ(B)) against the same operators with a scale that is an input, so that nothing is rewritten: exact sums
+ * are near the sums of floats, codes differ by one at most. */
 static void dequantized_products(void **state) {
     (void)state;
     for (int variant = 0; variant < 8; variant++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A chain that begins with a product of 8-bit integers, run: the sums become floats, with bias, gelu and residual, while
- * they are in the cache. */
+ * A chain that begins with a product of 8-bit integers, run: the sums become floats, with bias, gelu and residual,
+ * while they are in the cache. */
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"

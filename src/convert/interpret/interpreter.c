@@ -242,9 +242,10 @@ static minnow_status make_room(struct interpreter *in, minnow_error *error) {
     in->op_output_values = arena_array(m, widest, sizeof *in->op_output_values);
     in->op_output_strides = arena_array(m, widest, sizeof *in->op_output_strides);
     in->op_output_strided = arena_array(m, widest, 1);
-    if (!in->nodes || !in->entries || !in->values || !in->uses || !in->needed || !in->wanted || !in->symbols || !in->symbol_sizes ||
-        !in->op_inputs || !in->op_strides || !in->op_values || !in->op_widened || !in->op_outputs || !in->op_buffers ||
-        !in->op_output_values || !in->op_output_strides || !in->op_output_strided)
+    if (!in->nodes || !in->entries || !in->values || !in->uses || !in->needed || !in->wanted || !in->symbols ||
+        !in->symbol_sizes || !in->op_inputs || !in->op_strides || !in->op_values || !in->op_widened ||
+        !in->op_outputs || !in->op_buffers || !in->op_output_values || !in->op_output_strides ||
+        !in->op_output_strided)
         return out_of_memory(error);
     if (g->n_nodes) memcpy(in->nodes, g->nodes, g->n_nodes * sizeof *in->nodes);
     return MINNOW_OK;

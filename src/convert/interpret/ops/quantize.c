@@ -75,7 +75,7 @@ minnow_status quantized_zero(op_context *c, size_t input, dtype type, int32_t *o
     return MINNOW_OK;
 }
 
-/* --- Runs of elements that share a scale, or take one after another ------------------------------------------------ */
+/* --- Runs of elements that share a scale, or take one after another ----------------------------------------------- */
 
 /* x as [outer, axis, inner]. Scales: one; [axis]; or in blocks [outer, n_blocks, inner]. */
 typedef struct steps {
