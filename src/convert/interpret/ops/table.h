@@ -100,6 +100,11 @@ minnow_status ops_qgemm(op_context *c);
 /* quantized_binary.c */
 minnow_status ops_qlinear_binary(op_context *c);
 
+/* quantized_table.c */
+minnow_status ops_qlinear_unary(op_context *c);
+minnow_status ops_qlinear_concat(op_context *c);
+minnow_status ops_qlinear_where(op_context *c);
+
 /* quantized_softmax.c */
 minnow_status ops_qlinear_softmax(op_context *c);
 
