@@ -10,25 +10,36 @@ typedef struct job {
     const stride_plan *p;
     const math_kernels *math;
     const uint8_t *a, *b;
-    uint8_t *y, flip;
-    int multiplies;
-    int32_t a_zero, b_zero, y_zero; /* of the codes as uint8, but for y's */
-    float a_scale, b_scale, low, high;
+    uint8_t *y;
+    int is_signed, multiplies;
+    int32_t a_zero, b_zero, y_zero;
+    float a_scale, b_scale, product_scale, low, high; /* the operands' scales are 1 for a product */
 } job;
 
 #define BLOCK 256
 
+static void combine(const job *j, const float *a, int64_t a_step, const float *b, int64_t b_step, float *y, size_t n) {
+    const math_kernels *m = j->math;
+    if (a_step == 0 && n > 1) (j->multiplies ? m->mul_scalar : m->add_scalar)(b, *a, y, n);
+    else if (b_step == 0 && n > 1) (j->multiplies ? m->mul_scalar : m->add_scalar)(a, *b, y, n);
+    else (j->multiplies ? m->mul : m->add)(a, b, y, n);
+    if (j->multiplies) m->mul_scalar(y, j->product_scale, y, n);
+}
+
 static void codes_run(void *context, size_t first, size_t n, const int64_t *offsets, const int64_t *steps) {
     const job *j = context;
-    float block[BLOCK];
+    float a[BLOCK], b[BLOCK];
     for (size_t at = 0; at < n; at += BLOCK) {
         const size_t some = n - at < BLOCK ? n - at : BLOCK;
-        const uint8_t *a = j->a + offsets[0] + (int64_t)at * steps[0], *b = j->b + offsets[1] + (int64_t)at * steps[1];
-        for (size_t i = 0; i < some; i++, a += steps[0], b += steps[1]) {
-            const int32_t x = (*a ^ j->flip) - j->a_zero, z = (*b ^ j->flip) - j->b_zero;
-            block[i] = j->multiplies ? (float)(x * z) * j->a_scale : (float)x * j->a_scale + (float)z * j->b_scale;
-        }
-        j->math->quantize(block, 1, j->low, j->high, j->y_zero, j->y + first + at, some);
+        j->math->dequantize(j->a + offsets[0] + (int64_t)at * steps[0], j->is_signed, j->a_zero, j->a_scale, a,
+                            steps[0] ? some : 1);
+        j->math->dequantize(j->b + offsets[1] + (int64_t)at * steps[1], j->is_signed, j->b_zero, j->b_scale, b,
+                            steps[1] ? some : 1);
+        if (steps[0] == 0 && steps[1] == 0) /* one element */
+            combine(j, a, 1, b, 1, a, 1);
+        else combine(j, a, steps[0], b, steps[1], steps[0] ? a : b, some);
+        j->math->quantize(steps[0] == 0 && steps[1] != 0 ? b : a, 1, j->low, j->high, j->y_zero, j->y + first + at,
+                          some);
     }
 }
 
@@ -52,20 +63,19 @@ minnow_status ops_qlinear_binary(op_context *c) {
     const tensor *a = c->inputs[0], *b = c->inputs[3];
     if (a->type != DTYPE_INT8 && a->type != DTYPE_UINT8) return ops_unsupported_type(c, a->type);
     TRY(ops_same_type(c, 0, 3));
-    j.flip = a->type == DTYPE_INT8 ? 0x80 : 0;
+    j.is_signed = a->type == DTYPE_INT8;
     TRY(quantized_scale(c, 1, &j.a_scale));
     TRY(quantized_scale(c, 4, &j.b_scale));
     TRY(quantized_scale(c, 6, &y_scale));
     TRY(quantized_zero(c, 2, a->type, &j.a_zero));
     TRY(quantized_zero(c, 5, a->type, &j.b_zero));
     TRY(quantized_zero(c, 7, a->type, &j.y_zero));
-    j.a_scale = j.multiplies ? j.a_scale * j.b_scale / y_scale : j.a_scale / y_scale;
-    j.b_scale = j.b_scale / y_scale;
+    j.product_scale = j.a_scale * j.b_scale / y_scale;
+    j.a_scale = j.multiplies ? 1 : j.a_scale / y_scale;
+    j.b_scale = j.multiplies ? 1 : j.b_scale / y_scale;
     quantized_range(a->type, &least, &largest);
     j.low = (float)(least - j.y_zero);
     j.high = (float)(largest - j.y_zero);
-    j.a_zero += j.flip;
-    j.b_zero += j.flip;
     TRY(stride_broadcast(c, (const tensor *const[]){a, b}, 2, &rank, dims, &plan));
     TRY(ops_output(c, 0, a->type, rank, dims));
     j.p = &plan;

@@ -16,7 +16,7 @@ typedef struct job {
     uint8_t x_flip;
     size_t n;
     uint32_t table[256]; /* by d */
-    uint64_t scale;
+    double scale; /* a whole number, as all of these: quotients are exact enough to be truncated */
     int32_t zero, least, largest;
 } job;
 
@@ -29,9 +29,10 @@ static void rows_of_codes(void *context, size_t begin, size_t end, size_t part) 
         uint64_t sum = 0;
         for (size_t i = 0; i < j->n; i++) top = (x[i] ^ j->x_flip) > top ? x[i] ^ j->x_flip : top;
         for (size_t i = 0; i < j->n; i++) sum += j->table[top - (x[i] ^ j->x_flip)];
+        const double divisor = (double)sum, half = (double)(sum / 2);
         for (size_t i = 0; i < j->n; i++) {
-            const uint64_t e = j->table[top - (x[i] ^ j->x_flip)];
-            const int64_t code = (int64_t)((e * j->scale + sum / 2) / sum) + j->zero;
+            const double e = (double)j->table[top - (x[i] ^ j->x_flip)];
+            const int64_t code = (int64_t)((e * j->scale + half) / divisor) + j->zero;
             y[i] = (uint8_t)(code < j->least ? j->least : code > j->largest ? j->largest : code);
         }
     }
@@ -68,7 +69,7 @@ minnow_status ops_qlinear_softmax(op_context *c) {
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "axis %d not supported, the last one is", axis);
     for (int d = 0; d < axis; d++) rows *= (size_t)x->dims[d];
     for (int d = axis; d < x->rank; d++) j->n *= (size_t)x->dims[d];
-    j->scale = y_scale < 1e-6f ? 1000000 : (uint64_t)(1.0f / y_scale);
+    j->scale = y_scale < 1e-6f ? 1e6 : (double)(uint64_t)(1.0f / y_scale);
     TRY(ops_charge_product(c, tensor_count(x), 8, 1));
     TRY(ops_output(c, 0, x->type, x->rank, x->dims));
     j->y = c->outputs[0].data;
