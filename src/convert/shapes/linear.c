@@ -8,7 +8,7 @@
 
 /* a [..., m, k] times b [..., k, n]; one-dimensional ones are a row and a column, whose axis is dropped from the
  * result. */
-static minnow_status matmul_shape(const shape_op *op, const shape *a, const shape *b, shape *out) {
+minnow_status op_matmul_shape(const shape_op *op, const shape *a, const shape *b, shape *out) {
     extent k_a, k_b, rows, columns;
     shape stack_a, stack_b;
     *out = shapes_no_shape;
@@ -41,12 +41,12 @@ static minnow_status infer_matmul(const shape_op *op, int kind) {
     shape s;
     if (kind == MATMUL_PLAIN && a != DTYPE_UNDEFINED && b != DTYPE_UNDEFINED && a != b)
         return op_fail(op, "inputs of types %s and %s", dtype_name(a), dtype_name(b));
-    TRY(matmul_shape(op, op_shape(op, 0), op_shape(op, second), &s));
+    TRY(op_matmul_shape(op, op_shape(op, 0), op_shape(op, second), &s));
     op_set(op, 0, kind == MATMUL_INTEGER ? DTYPE_INT32 : kind == MATMUL_QLINEAR ? op_type(op, 7) : a, &s);
     return MINNOW_OK;
 }
 
-static minnow_status infer_gemm(const shape_op *op, int variant) {
+minnow_status op_infer_gemm(const shape_op *op, int variant) {
     const shape *a = op_shape(op, 0), *b = op_shape(op, 1);
     const int flip_a = graph_node_int(op->node, "transA", 0) != 0, flip_b = graph_node_int(op->node, "transB", 0) != 0;
     shape s = {2, {{0, SHAPES_UNKNOWN}}};
@@ -220,7 +220,7 @@ static minnow_status infer_softmax(const shape_op *op, int variant) {
 
 /* LayerNormalization, RMSNormalization: scale and bias broadcast over the axes from `axis` on; mean and deviation have
  * those as 1. */
-static minnow_status infer_normalization(const shape_op *op, int variant) {
+minnow_status op_infer_normalization(const shape_op *op, int variant) {
     const shape *x = op_shape(op, 0);
     shape statistics = *x, broadcast;
     const dtype statistics_type = (dtype)graph_node_int(op->node, "stash_type", DTYPE_FLOAT32);
@@ -247,11 +247,12 @@ const shape_rule shapes_linear_rules[] = {
     {"MatMul", infer_matmul, 2, MATMUL_PLAIN},
     {"MatMulInteger", infer_matmul, 2, MATMUL_INTEGER},
     {"QLinearMatMul", infer_matmul, 8, MATMUL_QLINEAR},
-    {"Gemm", infer_gemm, 2, 0},
+    {"Gemm", op_infer_gemm, 2, 0},
     {"Einsum", infer_einsum, 1, 0},
     {"Softmax", infer_softmax, 1, 0},
-    {"LayerNormalization", infer_normalization, 2, 0},
-    {"RMSNormalization", infer_normalization, 2, 0},
+    {"LayerNormalization", op_infer_normalization, 2, 0},
+    {"RMSNormalization", op_infer_normalization, 2, 0},
+    {"SimplifiedLayerNormalization", op_infer_normalization, 2, 0},
     {"LogSoftmax", infer_softmax, 1, 0},
     {"Hardmax", infer_softmax, 1, 0},
     {"ReduceMean", infer_reduce, 1, REDUCE_OTHER},

@@ -141,6 +141,9 @@ minnow_status op_broadcast(const shape_op *op, const shape *a, const shape *b, s
 /* The product of the extents; 1 for a scalar, unknown if the rank is. */
 extent op_count(const shape_op *op, const shape *s);
 
+/* a [..., m, k] times b [..., k, n] by numpy's rules. linear.c */
+minnow_status op_matmul_shape(const shape_op *op, const shape *a, const shape *b, shape *out);
+
 /* One line of a family's table. */
 typedef minnow_status (*shape_fn)(const shape_op *op, int variant);
 typedef struct shape_rule {
@@ -157,5 +160,10 @@ extern const shape_rule shapes_create_rules[];      /* create.c: Constant, Shape
 extern const shape_rule shapes_index_rules[];       /* index.c: Gather, Slice, Split, ... */
 extern const shape_rule shapes_select_rules[];      /* select.c: TopK, OneHot, ... */
 extern const shape_rule shapes_linear_rules[];      /* linear.c: MatMul, Gemm, reductions, normalizations */
+extern const shape_rule shapes_contrib_rules[];     /* contrib.c: com.microsoft's own */
+
+/* Rules of one family that another takes too. linear.c */
+minnow_status op_infer_gemm(const shape_op *op, int variant);
+minnow_status op_infer_normalization(const shape_op *op, int variant);
 
 #endif

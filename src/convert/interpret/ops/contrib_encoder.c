@@ -201,6 +201,7 @@ minnow_status ops_multi_head_attention(op_context *c) {
         TRY(ops_output(c, 3, DTYPE_FLOAT32, 4, (const int64_t[]){(int64_t)a.batch, n_heads, (int64_t)a.n_queries,
                                                                  (int64_t)a.n_keys}));
         a.show = c->outputs[3].data;
+        a.show_what = ATTENTION_SHOW_MASKED;
     }
     return attention_run(c, &a);
 }
