@@ -79,6 +79,13 @@ static minnow_status take_inputs(op_context *c, int flags, dtype *half) {
         if (v->is_strided) TRY(make_dense(c, value));
         in->op_strides[i] = NULL;
         if (*half == DTYPE_UNDEFINED && (i == 0 || !(flags & OP_FIRST_TYPE))) *half = v->t.type;
+        if (i == 1 && c->step->packed && c->step->packed_value == value) { /* the packed copy is float32, and is used */
+            in->op_widened[i] = v->t;
+            in->op_widened[i].type = DTYPE_FLOAT32;
+            in->op_widened[i].data = NULL;
+            in->op_inputs[i] = &in->op_widened[i];
+            continue;
+        }
         TRY(ops_cast_scratch(c, &v->t, DTYPE_FLOAT32, &in->op_widened[i]));
         in->op_inputs[i] = &in->op_widened[i];
         in->op_values[i] = -1;

@@ -209,6 +209,27 @@ static minnow_status pack_in_place(struct interpreter *in, step *s, const tensor
     return MINNOW_OK;
 }
 
+/* A constant of halves goes through float32 memory that is given back. */
+static minnow_status pack_constant(struct interpreter *in, const tensor *t, int swaps, float *packed,
+                                   minnow_error *error) {
+    const size_t k = (size_t)t->dims[swaps], n = (size_t)t->dims[!swaps], row = (size_t)t->dims[1];
+    float *wide = NULL;
+    if (t->type != DTYPE_FLOAT32) {
+        wide = memory_aligned_alloc(tensor_count(t) * sizeof *wide);
+        if (!wide) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for packed weights");
+        lanes_cast(t->type, t->data, DTYPE_FLOAT32, wide, tensor_count(t));
+    }
+    in->math->pack(wide ? wide : t->data, swaps ? 1 : row, swaps ? row : 1, k, n, packed);
+    memory_aligned_free(wide);
+    return MINNOW_OK;
+}
+
+/* float32, or halves that the operator gets as float32 (a chain's first is a MatMul). */
+static int can_pack(const step *s, dtype type) {
+    if (type == DTYPE_FLOAT32) return 1;
+    return (s->fused || (s->entry->flags & OP_HALF)) && (type == DTYPE_FLOAT16 || type == DTYPE_BFLOAT16);
+}
+
 minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *error) {
     const graph_node *node = &in->nodes[s->n_nodes ? s->nodes[0] : s->node];
     const int32_t value = s->fused ? s->fused->b : node->n_inputs > 1 ? node->inputs[1] : -1;
@@ -218,20 +239,20 @@ minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *erro
         (!s->fused && !(s->entry->flags & OP_PACKS)))
         return MINNOW_OK;
     const value_state *v = &in->values[value];
-    if (!v->is_constant || v->t.type != DTYPE_FLOAT32 || v->t.rank != 2 || tensor_count(&v->t) == 0) return MINNOW_OK;
+    if (!v->is_constant || !can_pack(s, v->t.type) || v->t.rank != 2 || tensor_count(&v->t) == 0) return MINNOW_OK;
     const int swaps = !s->fused && graph_node_int(node, "transB", 0) != 0;
-    const size_t k = (size_t)v->t.dims[swaps], n = (size_t)v->t.dims[!swaps], row = (size_t)v->t.dims[1];
+    const size_t k = (size_t)v->t.dims[swaps], n = (size_t)v->t.dims[!swaps];
     bytes = in->math->packed_bytes(k, n);
     if (bytes > 4 * tensor_bytes(&v->t) + 65536 || in->held_bytes > in->memory_limit ||
         bytes > in->memory_limit - in->held_bytes)
         return MINNOW_OK; /* not worth its memory: packed in each run */
     if (matmul_twin_packed(in, s, value)) return MINNOW_OK;
     s->packed_value = value;
-    if (in->packs_in_place && v->buffer < 0 && in->uses[value] == 1 && bytes == tensor_bytes(&v->t))
+    if (in->packs_in_place && v->buffer < 0 && in->uses[value] == 1 && v->t.type == DTYPE_FLOAT32 &&
+        bytes == tensor_bytes(&v->t))
         return pack_in_place(in, s, &v->t, swaps, bytes, error);
     s->packed = memory_aligned_alloc(bytes);
     if (!s->packed) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory for packed weights");
     in->held_bytes += bytes;
-    in->math->pack(v->t.data, swaps ? 1 : row, swaps ? row : 1, k, n, s->packed);
-    return MINNOW_OK;
+    return pack_constant(in, &v->t, swaps, s->packed, error);
 }
