@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Shape inference: com.microsoft's operators that are not ai.onnx's under another domain. */
+ * Shape inference: com.microsoft's operators, and ai.onnx's Attention and RotaryEmbedding. */
 #include <string.h>
 
 #include "convert/shapes/shapes.h"
@@ -79,6 +79,45 @@ static minnow_status infer_multi_head(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
+/* ai.onnx's: [batch, tokens, heads * size] or [batch, heads, tokens, size]; the values say the size, the past is unknown. */
+static minnow_status infer_standard_attention(const shape_op *op, int variant) {
+    const shape *q = op_shape(op, 0), *v = op_shape(op, 2);
+    const int64_t heads = graph_node_int(op->node, "q_num_heads", 0), pairs = graph_node_int(op->node, "kv_num_heads", 0);
+    const shape *k = op_shape(op, 1), unknown = {4, {{0, SHAPES_UNKNOWN}, {0, SHAPES_UNKNOWN}, {0, SHAPES_UNKNOWN},
+                                                     {0, SHAPES_UNKNOWN}}};
+    const int has_past = op_has_input(op, 4);
+    shape s = *q, side = unknown;
+    (void)variant;
+    if (q->rank >= 0 && q->rank != 3 && q->rank != 4) return op_fail(op, "queries of rank %d, 3 or 4 needed", q->rank);
+    if (q->rank == 3 && (heads <= 0 || pairs <= 0)) return op_fail(op, "q_num_heads and kv_num_heads are missing");
+    if (q->rank > 0) s.dims[q->rank - 1] = extent_unknown();
+    if (q->rank == 4 && v->rank == 4) s.dims[3] = v->dims[3];
+    if (q->rank == 3 && v->rank == 3)
+        s.dims[2] = extent_multiply(&op->in->terms, extent_divide(&op->in->terms, v->dims[2], extent_number(pairs)),
+                                    extent_number(heads));
+    op_set(op, 0, op_type(op, 0), &s);
+    for (size_t i = 1; i <= 2; i++) { /* keys and values: [batch, heads, past + tokens, size] */
+        const shape *x = i == 1 ? k : v;
+        side = x->rank == 4 ? *x : unknown;
+        if (x->rank == 3) {
+            side.dims[0] = x->dims[0];
+            side.dims[1] = extent_number(pairs);
+            side.dims[2] = x->dims[1];
+            side.dims[3] = extent_divide(&op->in->terms, x->dims[2], extent_number(pairs));
+        }
+        if (has_past)
+            side.dims[2] = op_shape(op, i + 3)->rank == 4
+                               ? extent_add(&op->in->terms, op_shape(op, i + 3)->dims[2], side.dims[2]) : extent_unknown();
+        op_set(op, i, op_type(op, i), &side);
+    }
+    side.dims[3] = side.dims[2]; /* scores: [batch, heads, queries, keys] */
+    side.dims[0] = q->rank > 0 ? q->dims[0] : extent_unknown();
+    side.dims[1] = q->rank == 4 ? q->dims[1] : q->rank == 3 ? extent_number(heads) : extent_unknown();
+    side.dims[2] = q->rank == 4 ? q->dims[2] : q->rank == 3 ? q->dims[1] : extent_unknown();
+    op_set(op, 3, op_type(op, 0), &side);
+    return MINNOW_OK;
+}
+
 /* --- Norms and activations ------------------------------------------------------------------------------------------ */
 
 /* ids [batch, tokens], words [rows, hidden] -> [batch, tokens, hidden], [batch], the sum. */
@@ -110,7 +149,7 @@ static minnow_status infer_rows(const shape_op *op, int first) {
     return MINNOW_OK;
 }
 
-/* X, a bias along its last axis, and a sum of X's shape. */
+/* What comes out has the first input's shape. */
 static minnow_status infer_same(const shape_op *op, int variant) {
     (void)variant;
     op_set(op, 0, op_type(op, 0), op_shape(op, 0));
@@ -144,6 +183,12 @@ static minnow_status infer_fused_matmul(const shape_op *op, int variant) {
     op_set(op, 0, op_type(op, 0), &s);
     return MINNOW_OK;
 }
+
+const shape_rule shapes_attention_rules[] = {
+    {"Attention", infer_standard_attention, 3, 0},
+    {"RotaryEmbedding", infer_same, 3, 0},
+    {NULL, NULL, 0, 0},
+};
 
 const shape_rule shapes_contrib_rules[] = {
     {"Attention", infer_attention, 2, 0},

@@ -38,17 +38,18 @@ static void finish_row(const job *j, float *row, size_t text, size_t head, size_
     const math_kernels *m = j->math;
     const size_t n = a->n_keys;
     show_row(a, ATTENTION_SHOW_PRODUCT, row, text, head, query);
-    if (a->mask.data) m->add(row, row_of(&a->mask, text, head, query), row, n);
-    if (a->bias.data) m->add(row, row_of(&a->bias, text, head, query), row, n);
-    for (size_t k = query + a->n_past + 1; a->is_causal && k < n; k++) row[k] = a->causal_value;
-    show_row(a, ATTENTION_SHOW_MASKED, row, text, head, query);
     if (a->cap != 0) {
         m->div_scalar(row, a->cap, row, n);
         m->tanh(row, row, n);
         m->mul_scalar(row, a->cap, row, n);
     }
     show_row(a, ATTENTION_SHOW_CAPPED, row, text, head, query);
-    m->softmax(row, row, n);
+    if (a->mask.data) m->add(row, row_of(&a->mask, text, head, query), row, n);
+    if (a->bias.data) m->add(row, row_of(&a->bias, text, head, query), row, n);
+    for (size_t k = query + a->n_past + 1; a->is_causal && k < n; k++) row[k] = a->causal_value;
+    show_row(a, ATTENTION_SHOW_MASKED, row, text, head, query);
+    if (a->masked_is_zero && m->maximum(row, n) == -__builtin_inff()) memset(row, 0, n * sizeof *row);
+    else m->softmax(row, row, n);
     show_row(a, ATTENTION_SHOW_SOFTMAX, row, text, head, query);
 }
 

@@ -2,7 +2,7 @@
  * Attention over float32 heads, wherever they lie: what com.microsoft's Attention, MultiHeadAttention and QAttention and
  * ai.onnx's Attention share.
  *
- *   scores = q k^T * scale (+ mask) (+ bias),  out = softmax(scores) v        for each text and head
+ *   scores = cap(q k^T * scale) (+ mask) (+ bias),  out = softmax(scores) v        for each text and head
  *
  * Scores exist for a block of queries only, so memory grows with the keys and the threads, not with queries * keys. */
 #ifndef MINNOW_CONVERT_INTERPRET_OPS_CONTRIB_ATTENTION_H
@@ -16,8 +16,8 @@ typedef struct attention_heads {
     int64_t batch, head, row;
 } attention_heads;
 
-/* What attention's fourth output of ai.onnx shows. */
-enum { ATTENTION_SHOW_PRODUCT, ATTENTION_SHOW_MASKED, ATTENTION_SHOW_CAPPED, ATTENTION_SHOW_SOFTMAX };
+/* What is shown of the scores, by ai.onnx's numbers. */
+enum { ATTENTION_SHOW_PRODUCT, ATTENTION_SHOW_CAPPED, ATTENTION_SHOW_MASKED, ATTENTION_SHOW_SOFTMAX };
 
 typedef struct attention {
     size_t batch, n_heads, n_queries, n_keys, head_size, value_size;
@@ -28,7 +28,8 @@ typedef struct attention {
     int is_causal;               /* query i sees the keys up to i + n_past, the others' scores become causal_value */
     size_t n_past;
     float causal_value;
-    float cap;                   /* 0: none; else scores = cap * tanh(scores / cap), after the mask */
+    float cap;                   /* 0: none; else scores = cap * tanh(scores / cap), before the mask */
+    int masked_is_zero;          /* a query whose scores are all -inf gets zeros instead of NaN */
     float *out;                  /* [batch, n_queries, n_heads, value_size] unless strides are given */
     int64_t out_batch, out_head, out_row;
     float *show;                 /* [batch, n_heads, n_queries, n_keys]; NULL: not asked for */

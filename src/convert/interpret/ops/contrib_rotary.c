@@ -11,8 +11,9 @@ typedef struct job {
     size_t heads, tokens, size, turned;        /* size: of a head; its first `turned` numbers turn */
     int64_t batch_stride, head_stride, token_stride;
     int interleaved;
-    const float *x, *cos, *sin;                /* [rows, turned / 2] */
-    const tensor *positions;                   /* NULL: cos and sin are [batch, tokens, turned / 2] */
+    size_t columns;                            /* of cos and sin, turned / 2 of them used */
+    const float *x, *cos, *sin;                /* [rows, columns] */
+    const tensor *positions;                   /* NULL: cos and sin are [batch, tokens, columns] */
     float *y;
 } job;
 
@@ -40,7 +41,7 @@ static void turn_tokens(void *context, size_t begin, size_t end, size_t part) {
     const job *j = context;
     (void)part;
     for (size_t at = begin; at < end; at++) {
-        const size_t text = at / j->tokens, token = at % j->tokens, row = (size_t)row_of(j, text, token) * (j->turned / 2);
+        const size_t text = at / j->tokens, token = at % j->tokens, row = (size_t)row_of(j, text, token) * j->columns;
         for (size_t h = 0; h < j->heads; h++) {
             const int64_t offset = (int64_t)text * j->batch_stride + (int64_t)h * j->head_stride +
                                    (int64_t)token * j->token_stride;
@@ -50,7 +51,7 @@ static void turn_tokens(void *context, size_t begin, size_t end, size_t part) {
 }
 
 /* Sizes and strides of [batch, tokens, heads * size] or [batch, heads, tokens, size]. */
-static minnow_status take_heads(op_context *c, job *j, int64_t n_heads, int64_t half) {
+static minnow_status take_heads(op_context *c, job *j, int64_t n_heads, int64_t half, int is_exact) {
     const tensor *x = c->inputs[0];
     const int64_t *d = x->dims;
     const int64_t turned = graph_node_int(c->node, "rotary_embedding_dim", 0);
@@ -69,7 +70,8 @@ static minnow_status take_heads(op_context *c, job *j, int64_t n_heads, int64_t 
     j->heads = (size_t)n_heads;
     j->size = (size_t)size;
     j->turned = (size_t)(turned > 0 ? turned : size);
-    if (turned < 0 || j->turned > j->size || j->turned % 2 != 0 || (int64_t)j->turned != 2 * half)
+    if (turned < 0 || j->turned > j->size || j->turned % 2 != 0 || (int64_t)j->turned > 2 * half ||
+        (is_exact && (int64_t)j->turned != 2 * half))
         return error_set(c->error, MINNOW_ERROR_FORMAT,
                          "%zu of a head's %zu numbers turn, which does not fit %lld cosines", j->turned, j->size,
                          (long long)half);
@@ -117,7 +119,8 @@ minnow_status ops_rotary_embedding(op_context *c) {
     if (!same)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "cosines %s and sines %s, two tables of rank %d needed",
                          tensor_describe(cosines, a, sizeof a), tensor_describe(sines, b, sizeof b), rank);
-    TRY(take_heads(c, &j, graph_node_int(c->node, "num_heads", 0), cosines->dims[rank - 1]));
+    TRY(take_heads(c, &j, graph_node_int(c->node, "num_heads", 0), cosines->dims[rank - 1], !is_standard));
+    j.columns = (size_t)cosines->dims[rank - 1];
     if (j.positions) TRY(check_rows(c, &j, cosines->dims[0]));
     else if (cosines->dims[0] != x->dims[0] || (size_t)cosines->dims[1] != j.tokens)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "cosines %s for x %s", tensor_describe(cosines, a, sizeof a),

@@ -20,6 +20,7 @@ static const op_entry table[] = {
     {"", "Asinh", 9, 0, ops_function, OP_HALF, FUNCTION_ASINH},
     {"", "Atan", 7, 0, ops_function, OP_HALF, FUNCTION_ATAN},
     {"", "Atanh", 9, 0, ops_function, OP_HALF, FUNCTION_ATANH},
+    {"", "Attention", 23, 0, ops_attention, OP_HALF, 0},
     {"", "BitShift", 11, 0, ops_bitwise, 0, BITWISE_SHIFT},
     {"", "BitwiseAnd", 18, 0, ops_bitwise, 0, BITWISE_AND},
     {"", "BitwiseNot", 18, 0, ops_bitwise_not, 0, 0},

@@ -138,6 +138,9 @@ minnow_status ops_unique(op_context *c);
 enum { ALONG_LP, ALONG_MEAN_VARIANCE };
 minnow_status ops_along(op_context *c);
 
+/* attention.c */
+minnow_status ops_attention(op_context *c);
+
 /* contrib_encoder.c: com.microsoft's attention */
 minnow_status ops_contrib_attention(op_context *c);
 minnow_status ops_multi_head_attention(op_context *c);
