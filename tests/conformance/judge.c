@@ -17,6 +17,18 @@
 static const char *const random_tests[] = {"test_training_dropout", "test_training_dropout_default",
     "test_training_dropout_default_mask", "test_training_dropout_mask"};
 
+/* Attention's: heads of rank 3 are not transposed, shared keys lie in another order, the mask comes before softcap. The
+ * standard's text and the package's later outputs, which are ours, have it the other way. */
+static int is_corrected(const char *name) {
+    static const char *const starts[] = {"test_attention_3d", "test_attention_4d_gqa",
+        "test_attention_4d_with_past_and_present_qk_matmul_bias", "test_attention_4d_with_qk_matmul_bias",
+        "test_attention_4d_with_qk_matmul_softcap"};
+    if (strstr(name, "_expanded")) return 0;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0) return 1;
+    return 0;
+}
+
 typedef struct judging {
     node_test *test;
     struct { char domain[64]; int64_t version; } opsets[MAX_DOMAINS];
@@ -137,6 +149,7 @@ minnow_status judge_model(node_test *test, const uint8_t *model, size_t bytes, m
     judging j = {.test = test};
     for (size_t i = 0; i < sizeof random_tests / sizeof *random_tests; i++)
         if (strcmp(test->name, random_tests[i]) == 0) exclude(&j, BY_RANDOM, "numpy");
+    if (is_corrected(test->name)) exclude(&j, BY_CORRECTION, "Attention");
     for (unsigned pass = 0; pass < 2; pass++) { /* ModelProto: opset_import (8), then graph (7), which stands first */
         wire w = wire_begin(model, bytes), inner;
         wire_field f;
