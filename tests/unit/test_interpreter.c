@@ -663,6 +663,14 @@ static void operators_are_named(void **state) {
     g->outputs[g->n_outputs++] = NODE("QuantumFoam", NULL, "y", x);
     assert_int_equal(interpreter_create(&in, g, NULL, &error), MINNOW_ERROR_UNSUPPORTED);
     assert_non_null(strstr(error.message, "QuantumFoam"));
+    assert_null(strchr(error.message, ';'));
+    g->nodes[0].domain = "com.microsoft.nchwc";
+    assert_int_equal(interpreter_create(&in, g, NULL, &error), MINNOW_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "'all' has layouts for one processor"));
+    g->nodes[0].domain = "com.microsoft";
+    g->nodes[0].op_type = "PackedAttention";
+    assert_int_equal(interpreter_create(&in, g, NULL, &error), MINNOW_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "operator com.microsoft.PackedAttention of opset 17 not supported; optimize without"));
     assert_null(in);
     graph_close(&g);
 }

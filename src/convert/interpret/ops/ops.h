@@ -50,6 +50,8 @@ typedef struct op_entry {
 
 /* NULL if not supported. */
 const op_entry *ops_find(const char *domain, const char *op_type, int64_t opset);
+/* What to do about an operator that is not supported, for the message; NULL: nothing is known. refused.c */
+const char *ops_advice(const char *domain, const char *op_type);
 /* c's own entry's variant. */
 int ops_variant(const op_context *c);
 
