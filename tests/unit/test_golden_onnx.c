@@ -23,7 +23,8 @@ static const char *const names[] = {"bert_ts11",        "bert_ts14",      "bert_
                                     "distilbert_ts14",  "bert_dynamo18",  "bert_dynamo20",
                                     "bert_ort_dynamic_s8", "bert_ort_dynamic_u8", "bert_ort_qdq",
                                     "bert_ort_qoperator", "bert_minnow_qdq", "bert_ort_fused",
-                                    "bert_ort_fused_session", "distilbert_ort_fused_f16"};
+                                    "bert_ort_fused_session", "bert_ort_fused_dynamic",
+                                    "distilbert_ort_fused_f16"};
 
 /* Nested arrays -> shape and numbers, appended to `out` if it is not NULL. */
 static void read_nested(yyjson_val *v, int depth, tensor *shape, double *out, size_t *n) {

@@ -36,11 +36,10 @@ static extent value_columns(const shape_op *op, extent columns) {
 }
 
 /* x [batch, tokens, k], weights [k, columns] -> [batch, tokens, values]. */
-static minnow_status infer_attention(const shape_op *op, int variant) {
+static minnow_status infer_attention(const shape_op *op, int is_quantized) {
     const shape *x = op_shape(op, 0), *w = op_shape(op, 1);
     const int64_t heads = graph_node_int(op->node, "num_heads", 0);
     shape s = {3, {{0, SHAPES_UNKNOWN}}};
-    (void)variant;
     TRY(check_rank(op, 0, 3));
     TRY(check_rank(op, 1, 2));
     if (heads <= 0) return op_fail(op, "num_heads is %lld, at least 1 needed", (long long)heads);
@@ -54,7 +53,7 @@ static minnow_status infer_attention(const shape_op *op, int variant) {
     if (extent_is_number(s.dims[2]) && s.dims[2].factor % heads != 0)
         return op_fail(op, "%lld heads do not divide a hidden size of %lld", (long long)heads,
                        (long long)s.dims[2].factor);
-    op_set(op, 0, op_type(op, 0), &s);
+    op_set(op, 0, is_quantized ? DTYPE_FLOAT32 : op_type(op, 0), &s);
     return MINNOW_OK;
 }
 
@@ -121,10 +120,10 @@ static minnow_status infer_standard_attention(const shape_op *op, int variant) {
 /* --- Norms and activations ------------------------------------------------------------------------------------------ */
 
 /* ids [batch, tokens], words [rows, hidden] -> [batch, tokens, hidden], [batch], the sum. */
-static minnow_status infer_embed(const shape_op *op, int variant) {
+static minnow_status infer_embed(const shape_op *op, int is_quantized) {
+    const dtype type = is_quantized ? DTYPE_FLOAT32 : op_type(op, 2);
     const shape *ids = op_shape(op, 0), *words = op_shape(op, 2);
     shape rows = {3, {{0, SHAPES_UNKNOWN}}}, counts = {1, {{0, SHAPES_UNKNOWN}}};
-    (void)variant;
     TRY(check_rank(op, 0, 2));
     for (size_t i = 2; i <= 4; i++) TRY(check_rank(op, i, 2));
     for (int d = 0; d < 2; d++) rows.dims[d] = ids->rank == 2 ? ids->dims[d] : extent_unknown();
@@ -132,9 +131,9 @@ static minnow_status infer_embed(const shape_op *op, int variant) {
     counts.dims[0] = rows.dims[0];
     TRY(check_vector(op, 5, rows.dims[2]));
     TRY(check_vector(op, 6, rows.dims[2]));
-    op_set(op, 0, op_type(op, 2), &rows);
+    op_set(op, 0, type, &rows);
     op_set(op, 1, DTYPE_INT32, &counts);
-    op_set(op, 2, op_type(op, 2), &rows);
+    op_set(op, 2, type, &rows);
     return MINNOW_OK;
 }
 
@@ -200,6 +199,8 @@ const shape_rule shapes_contrib_rules[] = {
     {"FusedMatMul", infer_fused_matmul, 2, 0},
     {"Gelu", infer_same, 1, 0},
     {"MultiHeadAttention", infer_multi_head, 1, 0},
+    {"QAttention", infer_attention, 5, 1},
+    {"QEmbedLayerNormalization", infer_embed, 1, 1},
     {"QuickGelu", infer_same, 1, 0},
     {"RotaryEmbedding", infer_same, 4, 0},
     {"SimplifiedLayerNormalization", op_infer_normalization, 2, 0},

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * com.microsoft's EmbedLayerNormalization. In: ids and the tables of words, positions and (if there is one) segments, in
- * float32, float16 or bfloat16. Out: norm(words[id] + positions[p] (+ segments[s])), each text's number of tokens, the sum. */
+ * com.microsoft's EmbedLayerNormalization and QEmbedLayerNormalization. In: ids and the tables of words, positions and
+ * (if there is one) segments, of floats or of 8-bit codes. Out: norm(words[id] + positions[p] (+ segments[s])), each
+ * text's number of tokens, the sum. */
 #include <string.h>
 
+#include "convert/interpret/ops/quantized.h"
 #include "convert/interpret/ops/table.h"
 
 enum { WORDS, POSITIONS, SEGMENTS, N_TABLES };
@@ -11,6 +13,8 @@ typedef struct job {
     const math_kernels *math;
     size_t tokens, n;                /* of a text; elements of a row */
     const tensor *tables[N_TABLES];  /* [rows, n]; NULL: none */
+    int is_quantized;                /* tables of codes: (code - zero) * scale */
+    float scales[N_TABLES], zeros[N_TABLES];
     const tensor *ids[N_TABLES];     /* positions NULL: 0, 1, 2 ... */
     size_t position_stride;          /* 0: the same positions in every text */
     const float *gamma, *beta;
@@ -29,6 +33,9 @@ static const float *row_of(const job *j, int table, size_t at, float *scratch) {
     const char *row = (const char *)t->data + (size_t)id_of(j, table, at) * j->n * dtype_bytes(t->type);
     if (t->type == DTYPE_FLOAT32) return (const float *)(const void *)row;
     lanes_cast(t->type, row, DTYPE_FLOAT32, scratch, j->n);
+    if (!j->is_quantized) return scratch;
+    j->math->sub_scalar(scratch, j->zeros[table], scratch, j->n);
+    j->math->mul_scalar(scratch, j->scales[table], scratch, j->n);
     return scratch;
 }
 
@@ -47,17 +54,29 @@ static void embed_rows(void *context, size_t begin, size_t end, size_t part) {
 
 /* --- Inputs --------------------------------------------------------------------------------------------------------- */
 
+/* Scale and zero point of quantized input 2 + i. */
+static minnow_status read_step(op_context *c, int i, float *scale, float *zero) {
+    int32_t code = 0;
+    if (!ops_has_input(c, (size_t)i + 8)) return error_set(c->error, MINNOW_ERROR_FORMAT, "input %d is missing", i + 8);
+    TRY(quantized_scale(c, (size_t)i + 8, scale));
+    TRY(quantized_zero(c, (size_t)i + 13, c->inputs[2]->type, &code));
+    *zero = (float)code;
+    return MINNOW_OK;
+}
+
 static minnow_status check_table(op_context *c, job *j, int table, size_t input) {
     const tensor *t = c->inputs[input];
     char shape[128];
-    if (t->type != DTYPE_FLOAT32 && t->type != DTYPE_FLOAT16 && t->type != DTYPE_BFLOAT16)
+    const int is_code = t->type == DTYPE_INT8 || t->type == DTYPE_UINT8;
+    if (j->is_quantized ? !is_code
+                        : t->type != DTYPE_FLOAT32 && t->type != DTYPE_FLOAT16 && t->type != DTYPE_BFLOAT16)
         return ops_unsupported_type(c, t->type);
     if (t->type != c->inputs[2]->type) return ops_same_type(c, 2, input);
     if (t->rank != 2 || t->dims[1] != c->inputs[2]->dims[1])
         return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu is %s, not a table of rows of %lld", input,
                          tensor_describe(t, shape, sizeof shape), (long long)c->inputs[2]->dims[1]);
     j->tables[table] = t;
-    return MINNOW_OK;
+    return j->is_quantized ? read_step(c, table, &j->scales[table], &j->zeros[table]) : MINNOW_OK;
 }
 
 /* Ids of the shape of input 0; for positions one text's are enough. */
@@ -103,7 +122,7 @@ static minnow_status take_inputs(op_context *c, job *j) {
     TRY(check_ids(c, j, WORDS, 0));
     TRY(check_table(c, j, WORDS, 2));
     TRY(check_table(c, j, POSITIONS, 3));
-    if (ops_has_input(c, 8)) TRY(check_ids(c, j, POSITIONS, 8));
+    if (!j->is_quantized && ops_has_input(c, 8)) TRY(check_ids(c, j, POSITIONS, 8));
     if (ops_has_input(c, 4)) {
         TRY(check_ids(c, j, SEGMENTS, 1));
         TRY(check_table(c, j, SEGMENTS, 4));
@@ -115,12 +134,17 @@ static minnow_status take_inputs(op_context *c, job *j) {
 /* Input 5 or 6 as float32 [n]. */
 static minnow_status vector_of(op_context *c, const job *j, size_t input, const float **out) {
     const tensor *t = c->inputs[input];
+    float scale, zero;
     tensor wide;
     if (t->type != c->inputs[2]->type) return ops_same_type(c, 2, input);
     if (t->rank != 1 || (size_t)t->dims[0] != j->n)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu must have %zu elements", input, j->n);
     TRY(ops_cast_scratch(c, t, DTYPE_FLOAT32, &wide));
     *out = wide.data;
+    if (!j->is_quantized) return MINNOW_OK;
+    TRY(read_step(c, (int)input - 2, &scale, &zero));
+    j->math->sub_scalar(wide.data, zero, wide.data, j->n);
+    j->math->mul_scalar(wide.data, scale, wide.data, j->n);
     return MINNOW_OK;
 }
 
@@ -143,7 +167,7 @@ static minnow_status count_tokens(op_context *c) {
 /* Output i of the tables' type, and float32 memory for it: its own, or scratch that is narrowed at the end. */
 static minnow_status float_output(op_context *c, const job *j, size_t i, float **rows) {
     const tensor *ids = c->inputs[0];
-    const dtype type = c->inputs[2]->type;
+    const dtype type = j->is_quantized ? DTYPE_FLOAT32 : c->inputs[2]->type;
     void *memory;
     TRY(ops_output(c, i, type, 3, (const int64_t[]){ids->dims[0], ids->dims[1], (int64_t)j->n}));
     *rows = c->outputs[i].data;
@@ -159,7 +183,8 @@ static void narrow(op_context *c, size_t i, const float *rows) {
 }
 
 minnow_status ops_embed_layer_norm(op_context *c) {
-    job j = {.math = c->math, .epsilon = graph_node_float(c->node, "epsilon", 1e-12f)};
+    job j = {.math = c->math, .is_quantized = ops_variant(c) == 1,
+             .epsilon = graph_node_float(c->node, "epsilon", 1e-12f)};
     const int shows_sum = c->n_outputs > 2 && c->output_values[2] >= 0;
     void *scratch;
     TRY(take_inputs(c, &j));

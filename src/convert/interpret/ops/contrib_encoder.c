@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * com.microsoft's Attention and MultiHeadAttention, as encoders have them. In: hidden rows and the packed weights of
+ * com.microsoft's Attention, QAttention and MultiHeadAttention, as encoders have them. In: hidden rows and the packed weights of
  * q, k and v, or the three multiplied already. Out: the mixed values [batch, tokens, hidden]. */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "convert/interpret/interpreter_impl.h"
 #include "convert/interpret/ops/contrib_attention.h"
+#include "convert/interpret/ops/quantized_product.h"
 #include "convert/interpret/ops/table.h"
 #include "convert/interpret/product.h"
 
@@ -55,9 +56,14 @@ static minnow_status project(op_context *c, size_t rows, size_t columns, float *
     return product_run(c, &p);
 }
 
-static minnow_status check_projection(op_context *c) {
+static minnow_status check_projection(op_context *c, size_t past) {
     const tensor *x = c->inputs[0], *w = c->inputs[1];
     char a[128], b[128];
+    TRY(refuse_input(c, past, "past"));
+    TRY(refuse_output(c, 1, "present"));
+    if (graph_node_int(c->node, "do_rotary", 0) != 0)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                         "do_rotary is not supported; RotaryEmbedding nodes needed");
     if (x->rank != 3 || w->rank != 2 || w->dims[0] != x->dims[2])
         return error_set(c->error, MINNOW_ERROR_FORMAT, "%s by weights %s, not [batch, tokens, k] by [k, columns]",
                          tensor_describe(x, a, sizeof a), tensor_describe(w, b, sizeof b));
@@ -67,30 +73,51 @@ static minnow_status check_projection(op_context *c) {
     return MINNOW_OK;
 }
 
+/* rows [batch * tokens] of q, k and v -> output 0. The inputs of mask and bias; SIZE_MAX: none. */
+static minnow_status attend(op_context *c, const float *rows, int64_t n_heads, const int64_t hidden[3], size_t mask,
+                            size_t bias) {
+    const tensor *x = c->inputs[0];
+    attention a;
+    TRY(ops_output(c, 0, DTYPE_FLOAT32, 3, (const int64_t[]){x->dims[0], x->dims[1], hidden[2]}));
+    attention_packed_heads(rows, (size_t)x->dims[0], (size_t)x->dims[1], n_heads, hidden, &a);
+    read_settings(c, &a);
+    if (ops_has_input(c, mask))
+        TRY(attention_read_mask(c, mask, graph_node_float(c->node, "mask_filter_value", MASK_FILTER), &a));
+    if (ops_has_input(c, bias)) TRY(attention_read_bias(c, bias, &a));
+    a.out = c->outputs[0].data;
+    return attention_run(c, &a);
+}
+
 minnow_status ops_contrib_attention(op_context *c) {
     const int64_t n_heads = graph_node_int(c->node, "num_heads", 0);
     int64_t hidden[3];
     float *rows;
-    attention a;
     TRY(ops_need(c, 2));
     TRY(only_float32(c, 3));
-    TRY(refuse_input(c, 4, "past"));
-    TRY(refuse_output(c, 1, "present"));
-    if (graph_node_int(c->node, "do_rotary", 0) != 0)
-        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "do_rotary is not supported; RotaryEmbedding nodes needed");
-    TRY(check_projection(c));
+    TRY(check_projection(c, 4));
     const tensor *x = c->inputs[0];
-    const size_t batch = (size_t)x->dims[0], tokens = (size_t)x->dims[1];
     TRY(attention_hidden_sizes(c, c->inputs[1]->dims[1], n_heads, hidden));
-    TRY(ops_output(c, 0, DTYPE_FLOAT32, 3, (const int64_t[]){x->dims[0], x->dims[1], hidden[2]}));
-    TRY(project(c, batch * tokens, (size_t)c->inputs[1]->dims[1], &rows));
-    attention_packed_heads(rows, batch, tokens, n_heads, hidden, &a);
-    read_settings(c, &a);
-    if (ops_has_input(c, 3))
-        TRY(attention_read_mask(c, 3, graph_node_float(c->node, "mask_filter_value", MASK_FILTER), &a));
-    if (ops_has_input(c, 5)) TRY(attention_read_bias(c, 5, &a));
-    a.out = c->outputs[0].data;
-    return attention_run(c, &a);
+    TRY(project(c, (size_t)x->dims[0] * (size_t)x->dims[1], (size_t)c->inputs[1]->dims[1], &rows));
+    return attend(c, rows, n_heads, hidden, 3, 5);
+}
+
+/* The same of 8-bit codes: the product is exact, what follows is in floats. */
+minnow_status ops_qattention(op_context *c) {
+    const int64_t n_heads = graph_node_int(c->node, "num_heads", 0);
+    int64_t hidden[3], dims[TENSOR_MAX_RANK];
+    integer_product p;
+    size_t count;
+    void *rows;
+    int rank;
+    TRY(ops_need(c, 5));
+    TRY(check_projection(c, 8));
+    TRY(attention_hidden_sizes(c, c->inputs[1]->dims[1], n_heads, hidden));
+    TRY(quantized_plan_attention(c, &p, &rank, dims));
+    TRY(tensor_check_shape(DTYPE_FLOAT32, rank, dims, &count, c->error));
+    TRY(ops_scratch(c, count * sizeof(float), &rows));
+    p.floats = rows;
+    TRY(integer_product_run(c, &p));
+    return attend(c, rows, n_heads, hidden, 5, SIZE_MAX);
 }
 
 /* --- MultiHeadAttention: q, k, v as they come ------------------------------------------------------------------------- */

@@ -161,6 +161,8 @@ static const op_entry table[] = {
     {"com.microsoft", "FusedGemm", 1, 0, ops_fused_gemm, OP_HALF | OP_PACKS, 0},
     {"com.microsoft", "FusedMatMul", 1, 0, ops_fused_matmul, OP_HALF | OP_STRIDED | OP_PACKS, 0},
     {"com.microsoft", "MultiHeadAttention", 1, 0, ops_multi_head_attention, OP_HALF, 0},
+    {"com.microsoft", "QAttention", 1, 0, ops_qattention, 0, 0},
+    {"com.microsoft", "QEmbedLayerNormalization", 1, 0, ops_embed_layer_norm, 0, 1},
     {"com.microsoft", "QuickGelu", 1, 0, ops_bias_gelu, OP_HALF, CONTRIB_QUICK_GELU},
     {"com.microsoft", "RotaryEmbedding", 1, 0, ops_rotary_embedding, OP_HALF, 0},
     {"com.microsoft", "SkipLayerNormalization", 1, 0, ops_skip_norm, OP_HALF, 0},

@@ -83,6 +83,17 @@ minnow_status quantized_plan_floats(op_context *c, integer_product *p, int *rank
     return set_bias(c, p, 6);
 }
 
+minnow_status quantized_plan_attention(op_context *c, integer_product *p, int *rank, int64_t *dims) {
+    float a_scale;
+    TRY(ops_need(c, 5));
+    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, p, rank, dims));
+    use_packed(c, p, 1);
+    TRY(quantized_scale(c, 3, &a_scale));
+    TRY(set_zeros(c, p, 0, 6, 1, 7));
+    TRY(set_scale(c, p, a_scale, 4, 0));
+    return set_bias(c, p, 2);
+}
+
 /* --- Operators ---------------------------------------------------------------------------------------------------- */
 
 minnow_status ops_matmul_integer(op_context *c) {
@@ -250,7 +261,9 @@ minnow_status ops_qgemm(op_context *c) {
 
 /* Which input of an operator is the right-hand side; -1: it is no product of integers. */
 static int right_hand_side(op_fn run) {
-    if (run == ops_matmul_integer || run == ops_matmul_integer_to_float || run == ops_dynamic_quantize_matmul) return 1;
+    if (run == ops_matmul_integer || run == ops_matmul_integer_to_float || run == ops_dynamic_quantize_matmul ||
+        run == ops_qattention)
+        return 1;
     return run == ops_qlinear_matmul || run == ops_qgemm ? 3 : -1;
 }
 

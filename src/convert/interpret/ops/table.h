@@ -143,10 +143,11 @@ minnow_status ops_attention(op_context *c);
 
 /* contrib_encoder.c: com.microsoft's attention */
 minnow_status ops_contrib_attention(op_context *c);
+minnow_status ops_qattention(op_context *c);
 minnow_status ops_multi_head_attention(op_context *c);
 
 /* contrib_embed.c, contrib_norm.c */
-minnow_status ops_embed_layer_norm(op_context *c);
+minnow_status ops_embed_layer_norm(op_context *c); /* variant 1: QEmbedLayerNormalization */
 minnow_status ops_skip_norm(op_context *c); /* variant 1: simplified, without mean and beta */
 
 /* contrib_gelu.c */
