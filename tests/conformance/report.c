@@ -70,7 +70,7 @@ static const struct { const char *title, *text; } sections[N_EXCLUSIONS] = {
     [BY_OPERATOR] = {"Operators that the interpreter does not have", "By the first of them in the test's graph."},
     [BY_OPSET] = {"Opsets that are not read", "Opsets 11 to 23 are."},
     [BY_TYPE] = {"Types that are not held", "Of an input or an output of the graph."},
-    [BY_CORRECTION] = {"Outputs that later releases corrected", "As `onnx` 1.23 and onnxruntime compute them, ours agree."},
+    [BY_CORRECTION] = {"Outputs that later releases corrected", "Ours are those of `onnx` 1.23 and onnxruntime."},
     [BY_RANDOM] = {"Random numbers", "The expected output is one generator's."},
 };
 

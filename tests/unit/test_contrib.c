@@ -32,7 +32,7 @@ typedef struct made_case {
     size_t n_inputs, n_outputs;
 } made_case;
 
-/* --- From JSON ----------------------------------------------------------------------------------------------------- */
+/* --- From JSON ---------------------------------------------------------------------------------------------------- */
 
 static dtype type_named(const char *name) {
     for (int t = 1; t <= DTYPE_BFLOAT16; t++)
@@ -54,7 +54,8 @@ static tensor *read_tensor(graph *g, yyjson_val *v) {
     double *numbers = malloc((n_data + 1) * sizeof *numbers);
     t->data = arena_array(&g->memory, n + 1, size);
     assert_true(numbers && t->data && n_data);
-    yyjson_arr_foreach(data, i, max, item) numbers[i] = yyjson_is_bool(item) ? yyjson_get_bool(item) : yyjson_get_num(item);
+    yyjson_arr_foreach(data, i, max, item)
+        numbers[i] = yyjson_is_bool(item) ? yyjson_get_bool(item) : yyjson_get_num(item);
     for (i = 0; i < n; i++) lanes_cast(DTYPE_FLOAT64, &numbers[i % n_data], t->type, (char *)t->data + i * size, 1);
     free(numbers);
     return t;
@@ -140,7 +141,7 @@ static void make_case(yyjson_val *v, made_case *m) {
     add_attributes(m->g, node, yyjson_obj_get(v, "attributes"));
 }
 
-/* --- Running -------------------------------------------------------------------------------------------------------- */
+/* --- Running ------------------------------------------------------------------------------------------------------ */
 
 static void compare(const char *name, graph *g, const tensor *got, yyjson_val *spelt) {
     const tensor *wanted = read_tensor(g, spelt);

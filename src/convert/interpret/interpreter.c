@@ -212,7 +212,8 @@ static minnow_status find_operators(struct interpreter *in, minnow_error *error)
         if (!in->entries[i]) {
             const char *advice = ops_advice(n->domain, n->op_type);
             error_set(error, MINNOW_ERROR_UNSUPPORTED, "operator %s%s%s of opset %lld not supported%s%s", n->domain,
-                      n->domain[0] ? "." : "", n->op_type, (long long)n->opset, advice ? "; " : "", advice ? advice : "");
+                      n->domain[0] ? "." : "", n->op_type, (long long)n->opset, advice ? "; " : "",
+                      advice ? advice : "");
             return at_node(in, i, MINNOW_ERROR_UNSUPPORTED, error);
         }
         for (size_t k = 0; k < n->n_attributes; k++) {

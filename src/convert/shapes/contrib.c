@@ -26,7 +26,7 @@ static minnow_status check_vector(const shape_op *op, size_t i, extent row) {
     return MINNOW_OK;
 }
 
-/* --- Attention ----------------------------------------------------------------------------------------------------- */
+/* --- Attention ---------------------------------------------------------------------------------------------------- */
 
 /* Columns of the packed weights that are values: the third of "qkv_hidden_sizes", or a third of all. */
 static extent value_columns(const shape_op *op, extent columns) {
@@ -57,7 +57,8 @@ static minnow_status infer_attention(const shape_op *op, int is_quantized) {
     return MINNOW_OK;
 }
 
-/* Queries [batch, tokens, hidden], or all three packed [batch, tokens, heads, 3, size]; values say how wide the result is. */
+/* Queries [batch, tokens, hidden], or all three packed [batch, tokens, heads, 3, size]; values say how wide the result
+ * is. */
 static minnow_status infer_multi_head(const shape_op *op, int variant) {
     const shape *q = op_shape(op, 0), *k = op_shape(op, 1), *v = op_shape(op, 2);
     shapes_terms *terms = &op->in->terms;
@@ -78,10 +79,11 @@ static minnow_status infer_multi_head(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
-/* ai.onnx's: [batch, tokens, heads * size] or [batch, heads, tokens, size]; the values say the size, the past is unknown. */
+/* ai.onnx's: [batch, tokens, heads * size] or [batch, heads, tokens, size]; the values say the size. */
 static minnow_status infer_standard_attention(const shape_op *op, int variant) {
     const shape *q = op_shape(op, 0), *v = op_shape(op, 2);
-    const int64_t heads = graph_node_int(op->node, "q_num_heads", 0), pairs = graph_node_int(op->node, "kv_num_heads", 0);
+    const int64_t heads = graph_node_int(op->node, "q_num_heads", 0);
+    const int64_t pairs = graph_node_int(op->node, "kv_num_heads", 0);
     const shape *k = op_shape(op, 1), unknown = {4, {{0, SHAPES_UNKNOWN}, {0, SHAPES_UNKNOWN}, {0, SHAPES_UNKNOWN},
                                                      {0, SHAPES_UNKNOWN}}};
     const int has_past = op_has_input(op, 4);
@@ -104,9 +106,10 @@ static minnow_status infer_standard_attention(const shape_op *op, int variant) {
             side.dims[2] = x->dims[1];
             side.dims[3] = extent_divide(&op->in->terms, x->dims[2], extent_number(pairs));
         }
-        if (has_past)
-            side.dims[2] = op_shape(op, i + 3)->rank == 4
-                               ? extent_add(&op->in->terms, op_shape(op, i + 3)->dims[2], side.dims[2]) : extent_unknown();
+        if (has_past) {
+            const shape *past = op_shape(op, i + 3);
+            side.dims[2] = past->rank == 4 ? extent_add(&op->in->terms, past->dims[2], side.dims[2]) : extent_unknown();
+        }
         op_set(op, i, op_type(op, i), &side);
     }
     side.dims[3] = side.dims[2]; /* scores: [batch, heads, queries, keys] */
@@ -117,7 +120,7 @@ static minnow_status infer_standard_attention(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
-/* --- Norms and activations ------------------------------------------------------------------------------------------ */
+/* --- Norms and activations ---------------------------------------------------------------------------------------- */
 
 /* ids [batch, tokens], words [rows, hidden] -> [batch, tokens, hidden], [batch], the sum. */
 static minnow_status infer_embed(const shape_op *op, int is_quantized) {
@@ -155,7 +158,7 @@ static minnow_status infer_same(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
-/* --- Products ------------------------------------------------------------------------------------------------------ */
+/* --- Products ----------------------------------------------------------------------------------------------------- */
 
 /* An operand as the product sees it: see the interpreter's contrib_matmul.c. */
 static minnow_status product_operand(const shape_op *op, size_t i, const char *batches, const char *swaps, shape *s) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ai.onnx's Attention (opset 23). In: queries, keys, values as [batch, tokens, heads * size] or [batch, heads, tokens,
- * size], a mask, keys and values of before. Out: the mixed values in the queries' form, all keys and values, the scores. */
+ * size], a mask, keys and values of before. Out: the mixed values in the queries' form, all keys and values, the
+ * scores. */
 #include <string.h>
 
 #include "convert/interpret/ops/contrib_attention.h"
@@ -30,7 +31,7 @@ static minnow_status heads_of(op_context *c, size_t input, const char *attribute
     return MINNOW_OK;
 }
 
-/* --- Keys and values of before -------------------------------------------------------------------------------------- */
+/* --- Keys and values of before ------------------------------------------------------------------------------------ */
 
 /* The past's rows and then h's, [batch, heads, past + tokens, size], in output `output`. */
 static minnow_status join(op_context *c, size_t past, size_t output, attention_heads *h, sides *s) {
@@ -73,7 +74,7 @@ static minnow_status join_past(op_context *c, attention *a, sides *k, sides *v) 
     return MINNOW_OK;
 }
 
-/* --- The mask ------------------------------------------------------------------------------------------------------- */
+/* --- The mask ----------------------------------------------------------------------------------------------------- */
 
 /* Input 3, bool (0: masked) or float32, of a shape that broadcasts to [batch, heads, queries, keys]. */
 static minnow_status read_mask(op_context *c, attention *a) {
@@ -106,12 +107,12 @@ static minnow_status read_mask(op_context *c, attention *a) {
     return MINNOW_OK;
 }
 
-/* --- The operator --------------------------------------------------------------------------------------------------- */
+/* --- The operator ------------------------------------------------------------------------------------------------- */
 
 static minnow_status check_sides(op_context *c, const sides *q, const sides *k, const sides *v) {
     if (k->heads != v->heads || k->tokens != v->tokens)
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld keys of %lld heads, %lld values of %lld", (long long)k->tokens,
-                         (long long)k->heads, (long long)v->tokens, (long long)v->heads);
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld keys of %lld heads, %lld values of %lld",
+                         (long long)k->tokens, (long long)k->heads, (long long)v->tokens, (long long)v->heads);
     if (q->heads % k->heads != 0)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld heads of queries do not share %lld of keys",
                          (long long)q->heads, (long long)k->heads);
@@ -148,7 +149,8 @@ minnow_status ops_attention(op_context *c) {
     sides q, k, v;
     TRY(ops_need(c, 3));
     if (precision == DTYPE_FLOAT64)
-        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "softmax_precision float64 is not supported; float32 needed");
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                         "softmax_precision float64 is not supported; float32 needed");
     TRY(heads_of(c, 0, "q_num_heads", &a.q, &q));
     TRY(heads_of(c, 1, "kv_num_heads", &a.k, &k));
     TRY(heads_of(c, 2, "kv_num_heads", &a.v, &v));

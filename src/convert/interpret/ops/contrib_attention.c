@@ -117,7 +117,7 @@ minnow_status attention_run(op_context *c, const attention *given) {
     return MINNOW_OK;
 }
 
-/* --- Where heads lie ----------------------------------------------------------------------------------------------- */
+/* --- Where heads lie ---------------------------------------------------------------------------------------------- */
 
 minnow_status attention_hidden_sizes(op_context *c, int64_t columns, int64_t n_heads, int64_t hidden[3]) {
     const graph_attribute *sizes = graph_node_attribute(c->node, "qkv_hidden_sizes");
@@ -135,8 +135,8 @@ minnow_status attention_hidden_sizes(op_context *c, int64_t columns, int64_t n_h
                              (long long)n_heads, (long long)hidden[i]);
     }
     if (hidden[0] != hidden[1])
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "queries of %lld and keys of %lld numbers", (long long)hidden[0],
-                         (long long)hidden[1]);
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "queries of %lld and keys of %lld numbers",
+                         (long long)hidden[0], (long long)hidden[1]);
     if (hidden[0] + hidden[1] + hidden[2] != columns)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld columns for q, k and v of %lld, %lld and %lld",
                          (long long)columns, (long long)hidden[0], (long long)hidden[1], (long long)hidden[2]);

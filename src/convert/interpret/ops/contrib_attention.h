@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention over float32 heads, wherever they lie: what com.microsoft's Attention, MultiHeadAttention and QAttention and
- * ai.onnx's Attention share.
+ * Attention over float32 heads, wherever they lie: what com.microsoft's Attention, MultiHeadAttention and QAttention
+ * and ai.onnx's Attention share.
  *
  *   scores = cap(q k^T * scale) (+ mask) (+ bias),  out = softmax(scores) v        for each text and head
  *
@@ -39,14 +39,14 @@ typedef struct attention {
 /* Runs it; counts its work and memory. Sizes must fit the tensors they are of. */
 minnow_status attention_run(op_context *c, const attention *a);
 
-/* Input `input`, an int32 (or int64) mask of com.microsoft, as a->mask: `filter` is added where a key is masked. a's sizes
- * must be set. The forms: [batch] lengths; [2 batch] ends, then starts; [batch, keys] and [batch, queries, keys], 0 being
- * masked; [batch or 1, 1] does nothing. */
+/* Input `input`, an int32 (or int64) mask of com.microsoft, as a->mask: `filter` is added where a key is masked. a's
+ * sizes must be set. The forms: [batch] lengths; [2 batch] ends, then starts; [batch, keys] and [batch, queries, keys],
+ * 0 being masked; [batch or 1, 1] does nothing. */
 minnow_status attention_read_mask(op_context *c, size_t input, float filter, attention *a);
 /* Input `input`, float32 [1 or batch, 1 or heads, queries, keys], as a->bias. */
 minnow_status attention_read_bias(op_context *c, size_t input, attention *a);
-/* a->q, k, v in rows [batch * tokens] of q, k and v beside each other, as Attention's product makes them; and the sizes.
- * hidden: of q, k and v. out is [batch, tokens, hidden[2]]. */
+/* a->q, k, v in rows [batch * tokens] of q, k and v beside each other, as Attention's product makes them; and the
+ * sizes. hidden: of q, k and v. out is [batch, tokens, hidden[2]]. */
 void attention_packed_heads(const float *rows, size_t batch, size_t tokens, int64_t n_heads,
                                      const int64_t hidden[3], attention *a);
 /* The sizes of q, k and v among `columns`: attribute "qkv_hidden_sizes", else a third each; heads must divide them. */

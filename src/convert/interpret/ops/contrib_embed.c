@@ -52,7 +52,7 @@ static void embed_rows(void *context, size_t begin, size_t end, size_t part) {
     }
 }
 
-/* --- Inputs --------------------------------------------------------------------------------------------------------- */
+/* --- Inputs ------------------------------------------------------------------------------------------------------- */
 
 /* Scale and zero point of quantized input 2 + i. */
 static minnow_status read_step(op_context *c, int i, float *scale, float *zero) {
@@ -148,7 +148,7 @@ static minnow_status vector_of(op_context *c, const job *j, size_t input, const 
     return MINNOW_OK;
 }
 
-/* --- Outputs -------------------------------------------------------------------------------------------------------- */
+/* --- Outputs ------------------------------------------------------------------------------------------------------ */
 
 /* Output 1: how many of each text's mask are 1; 0 without a mask. */
 static minnow_status count_tokens(op_context *c) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * com.microsoft's Attention, QAttention and MultiHeadAttention, as encoders have them. In: hidden rows and the packed weights of
- * q, k and v, or the three multiplied already. Out: the mixed values [batch, tokens, hidden]. */
+ * com.microsoft's Attention, QAttention and MultiHeadAttention, as encoders have them. In: hidden rows and the packed
+ * weights of q, k and v, or the three multiplied already. Out: the mixed values [batch, tokens, hidden]. */
 #include <string.h>
 
 #include "base/bytes.h"
@@ -22,8 +22,8 @@ static minnow_status only_float32(op_context *c, size_t n) {
 
 static minnow_status refuse_input(op_context *c, size_t i, const char *what) {
     if (!ops_has_input(c, i)) return MINNOW_OK;
-    return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "input %zu, %s, is not supported; export the encoder without a cache",
-                     i, what);
+    return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                     "input %zu, %s, is not supported; export the encoder without a cache", i, what);
 }
 
 static minnow_status refuse_output(op_context *c, size_t i, const char *what) {
@@ -38,7 +38,7 @@ static void read_settings(const op_context *c, attention *a) {
     a->causal_value = FLOAT_LOWEST;
 }
 
-/* --- Attention: q, k, v = x W + b ------------------------------------------------------------------------------------ */
+/* --- Attention: q, k, v = x W + b --------------------------------------------------------------------------------- */
 
 /* rows [batch * tokens, columns] = x W (+ b). */
 static minnow_status project(op_context *c, size_t rows, size_t columns, float **out) {
@@ -49,7 +49,8 @@ static minnow_status project(op_context *c, size_t rows, size_t columns, float *
     if (!size_mul(rows, columns * sizeof(float), &bytes)) bytes = SIZE_MAX;
     TRY(ops_scratch(c, bytes, &memory));
     product p = {.math = c->math, .batch = 1, .m = rows, .k = k, .n = columns, .a = x->data, .b = w->data, .c = memory,
-                 .a_row = (int64_t)k, .a_column = 1, .b_row = (int64_t)columns, .b_column = 1, .c_row = (int64_t)columns};
+                 .a_row = (int64_t)k, .a_column = 1, .b_row = (int64_t)columns, .b_column = 1,
+                 .c_row = (int64_t)columns};
     if (ops_has_input(c, 2)) p.epilogue.bias = c->inputs[2]->data;
     if (c->step->packed && c->step->packed_value == c->input_values[1]) p.packed = c->step->packed;
     *out = memory;
@@ -120,10 +121,10 @@ minnow_status ops_qattention(op_context *c) {
     return attend(c, rows, n_heads, hidden, 5, SIZE_MAX);
 }
 
-/* --- MultiHeadAttention: q, k, v as they come ------------------------------------------------------------------------- */
+/* --- MultiHeadAttention: q, k, v as they come --------------------------------------------------------------------- */
 
-/* A tensor [batch, tokens, heads * size], [batch, heads, tokens, size] or [batch, tokens, heads, parts, size], `part` of
- * the last. */
+/* A tensor [batch, tokens, heads * size], [batch, heads, tokens, size] or [batch, tokens, heads, parts, size], `part`
+ * of the last. */
 static minnow_status heads_of(op_context *c, size_t input, int parts, int part, int64_t n_heads, int64_t batch,
                               attention_heads *h, size_t *tokens, size_t *size) {
     const tensor *t = c->inputs[input];

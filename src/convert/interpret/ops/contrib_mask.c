@@ -58,7 +58,8 @@ minnow_status attention_read_mask(op_context *c, size_t input, float filter, att
     void *out;
     if (!lanes_is_integer(t->type)) return ops_unsupported_type(c, t->type);
     if (t->rank == 4)
-        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "a mask of rank 4 is not supported; of rank 1, 2 or 3 needed");
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                         "a mask of rank 4 is not supported; of rank 1, 2 or 3 needed");
     if (dummy) return MINNOW_OK;
     const size_t rows = rows_of(t, a);
     if (rows == 0 && a->batch * a->n_queries != 0) return wrong_shape(c, input, a);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * com.microsoft's products: FusedMatMul (TransposeMatMul), alpha * op(A) op(B), and FusedGemm, a Gemm with an activation
- * behind it. float32. */
+ * com.microsoft's products: FusedMatMul (TransposeMatMul), alpha * op(A) op(B), and FusedGemm, a Gemm with an
+ * activation behind it. float32. */
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"
 #include "convert/interpret/ops/table.h"
 #include "convert/interpret/product.h"
 
-/* An operand seen as the product wants it: `batches` brings the first dim behind the batches, `swaps` exchanges the last
- * two dims then. */
-static minnow_status operand_view(op_context *c, size_t input, int batches, int swaps, tensor *t, int64_t *strides) {
+/* An operand seen as the product wants it. Attribute `transposes_batches` brings the first dim behind the batches,
+ * `transposes` exchanges the last two dims then. */
+static minnow_status operand_view(op_context *c, size_t input, const char *transposes_batches, const char *transposes,
+                                  tensor *t, int64_t *strides) {
+    const int batches = graph_node_int(c->node, transposes_batches, 0) != 0;
+    const int swaps = graph_node_int(c->node, transposes, 0) != 0;
     const tensor *x = c->inputs[input];
     int64_t dense[TENSOR_MAX_RANK];
     const int r = x->rank;
@@ -43,10 +46,8 @@ minnow_status ops_fused_matmul(op_context *c) {
     TRY(ops_need(c, 2));
     TRY(ops_same_type(c, 0, 1));
     if (c->inputs[0]->type != DTYPE_FLOAT32) return ops_unsupported_type(c, c->inputs[0]->type);
-    TRY(operand_view(c, 0, graph_node_int(c->node, "transBatchA", 0) != 0, graph_node_int(c->node, "transA", 0) != 0, &a,
-                     as));
-    TRY(operand_view(c, 1, graph_node_int(c->node, "transBatchB", 0) != 0, graph_node_int(c->node, "transB", 0) != 0, &b,
-                     bs));
+    TRY(operand_view(c, 0, "transBatchA", "transA", &a, as));
+    TRY(operand_view(c, 1, "transBatchB", "transB", &b, bs));
     TRY(product_plan(c, &a, as, &b, bs, &p, &rank, dims));
     TRY(ops_output(c, 0, DTYPE_FLOAT32, rank, dims));
     p.c = c->outputs[0].data;
@@ -59,7 +60,7 @@ minnow_status ops_fused_matmul(op_context *c) {
     return product_run(c, &p);
 }
 
-/* --- FusedGemm ------------------------------------------------------------------------------------------------------ */
+/* --- FusedGemm ---------------------------------------------------------------------------------------------------- */
 
 /* The activation's name; alpha and beta are attributes "activation_alpha" and "activation_beta". */
 static int activation_of(const char *name, float *alpha, float *beta) {

@@ -16,7 +16,7 @@ typedef struct job {
     float *y, *sum;                  /* sum NULL: not asked for */
 } job;
 
-/* --- Skip: y = norm(x + skip + bias) --------------------------------------------------------------------------------- */
+/* --- Skip: y = norm(x + skip + bias) ------------------------------------------------------------------------------ */
 
 static void rms_norm(const job *j, float *y) {
     const math_kernels *m = j->math;
@@ -70,7 +70,8 @@ static minnow_status check_skip(op_context *c) {
 static minnow_status refuse_statistics(op_context *c) {
     for (size_t i = 1; i < 3 && i < c->n_outputs; i++)
         if (c->output_values[i] >= 0)
-            return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "output %zu, a statistic of training, is not supported", i);
+            return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                             "output %zu, a statistic of training, is not supported", i);
     return MINNOW_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * RotaryEmbedding, of com.microsoft (x, positions, cos, sin) and of ai.onnx 23 (x, cos, sin, positions). In: heads and the
- * cosines and sines of their positions. Out: heads whose pairs of numbers are turned by them:
+ * RotaryEmbedding, of com.microsoft (x, positions, cos, sin) and of ai.onnx 23 (x, cos, sin, positions). In: heads and
+ * the cosines and sines of their positions. Out: heads whose pairs of numbers are turned by them:
  *
  *   (a, b) -> (a cos - b sin, b cos + a sin);  pairs lie half the turned part apart, or side by side (interleaved) */
 #include <string.h>
