@@ -277,6 +277,20 @@ int graph_add_output(graph *g, int32_t value) {
     return 1;
 }
 
+uint32_t graph_add_branch(graph *g, int32_t condition, int when, uint32_t outer) {
+    void *branches = g->branches;
+    if (!grow_array(g, &branches, g->n_branches, &g->branches_capacity, sizeof *g->branches)) return 0;
+    g->branches = branches;
+    g->branches[g->n_branches] = (graph_branch){condition, when, outer};
+    return (uint32_t)++g->n_branches;
+}
+
+int graph_branch_depth(const graph *g, uint32_t branch) {
+    int depth = 0;
+    for (; branch != 0; branch = g->branches[branch - 1].outer) depth++;
+    return depth;
+}
+
 int graph_add_map(graph *g, const file_map *map) {
     void *maps = g->maps;
     if (!grow_array(g, &maps, g->n_maps, &g->maps_capacity, sizeof *g->maps)) return 0;

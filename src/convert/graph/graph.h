@@ -7,7 +7,13 @@
  *     nodes:   [MatMul  inputs {0, 1}  outputs {2}]   [Erf  inputs {2}  outputs {3}]
  *
  * Nodes stand in an order in which every input comes before its use (graph_sort makes it so). All memory belongs to the
- * graph's arena, except tensor data that points into a mapped file, which the graph keeps open. */
+ * graph's arena, except tensor data that points into a mapped file, which the graph keeps open.
+ *
+ * There are no graphs within a graph. The nodes of an If's branches stand among the others and say which branch they
+ * belong to; the If itself picks from the values that its branches end in:
+ *
+ *     [Equal -> 4]   [Squeeze 3 -> 5, in branch 1: where 4 is 1]   [Identity 3 -> 6, in branch 2: where 4 is 0]
+ *     [If  inputs {4, 5, 6}  outputs {7}] */
 #ifndef MINNOW_CONVERT_GRAPH_H
 #define MINNOW_CONVERT_GRAPH_H
 
@@ -62,7 +68,18 @@ typedef struct graph_node {
     size_t n_inputs, n_outputs;
     graph_attribute *attributes;
     size_t n_attributes, attributes_capacity;
+    uint32_t branch;     /* runs in g->branches[branch - 1] only; 0: always */
 } graph_node;
+
+#define GRAPH_MAX_NESTING 8 /* of branches */
+
+/* A branch of an If. The If's inputs are its condition, then the values of the branch for 1, then those of the one for 0,
+ * as many each as it has outputs. */
+typedef struct graph_branch {
+    int32_t condition; /* a value of one boolean */
+    int when;          /* what it has to be: 1 or 0 */
+    uint32_t outer;    /* the branch that the If stands in; 0: none */
+} graph_branch;
 
 typedef struct graph_opset {
     const char *domain;
@@ -77,6 +94,8 @@ typedef struct graph {
     size_t n_values, values_capacity;
     graph_node *nodes;
     size_t n_nodes, nodes_capacity;
+    graph_branch *branches;
+    size_t n_branches, branches_capacity;
     int32_t *inputs, *outputs; /* value numbers; inputs leave out initializers */
     size_t n_inputs, n_outputs, inputs_capacity, outputs_capacity;
     graph_opset *opsets;
@@ -98,6 +117,9 @@ int32_t graph_add_constant(graph *g, const char *name, const tensor *t); /* t's 
 int32_t graph_add_node(graph *g, const char *op_type, const char *name, const int32_t *inputs, size_t n_inputs,
                        const int32_t *outputs, size_t n_outputs);
 #define GRAPH_MAX_ATTRIBUTES 256 /* of one node: they are found by looking at each */
+/* Returns the branch's number, which is never 0, or 0 if out of memory. `outer` must be less deep than the limit. */
+uint32_t graph_add_branch(graph *g, int32_t condition, int when, uint32_t outer);
+int graph_branch_depth(const graph *g, uint32_t branch); /* 0 for branch 0 */
 /* Messages name the attribute, not the node. */
 minnow_status graph_add_attribute(graph *g, int32_t node, const graph_attribute *attribute, minnow_error *error); /* copied */
 /* Says which version of a domain ("" is ai.onnx) the model imports; nodes added later get it. Returns 0 if out of memory. */

@@ -2,7 +2,7 @@
  * Order: nodes as a file or a rewrite left them -> nodes in which every input comes before its use.
  *
  * A depth-first walk over producers that starts from each node in turn, with its own stack: linear, and a graph that is
- * in order already keeps its order. */
+ * in order already keeps its order. A node in a branch needs the branch's condition as well. */
 #include "convert/graph/graph.h"
 
 #include <stdlib.h>
@@ -60,6 +60,20 @@ static minnow_status find_producers(walk *w, minnow_error *error) {
     return MINNOW_OK;
 }
 
+/* What a node needs: its inputs, then the conditions of the branches around it. 0: that was all. */
+static int next_need(const walk *w, step *at, int32_t *value) {
+    const graph_node *node = &w->g->nodes[at->node];
+    size_t i = at->next_input++;
+    uint32_t branch = node->branch;
+    if (i < node->n_inputs) {
+        *value = node->inputs[i];
+        return 1;
+    }
+    for (i -= node->n_inputs; branch != 0 && i > 0; i--) branch = w->g->branches[branch - 1].outer;
+    if (branch != 0) *value = w->g->branches[branch - 1].condition;
+    return branch != 0;
+}
+
 /* Puts a node and everything it needs into the order. */
 static minnow_status visit(walk *w, int32_t start, minnow_error *error) {
     const graph *g = w->g;
@@ -69,15 +83,13 @@ static minnow_status visit(walk *w, int32_t start, minnow_error *error) {
     w->state[start] = OPEN;
     while (depth > 0) {
         step *at = &w->path[depth - 1];
-        const graph_node *node = &g->nodes[at->node];
-        int32_t v, producer;
-        if (at->next_input == node->n_inputs) {
+        int32_t v = GRAPH_NO_VALUE, producer;
+        if (!next_need(w, at, &v)) {
             w->state[at->node] = DONE;
             w->order[w->n_ordered++] = at->node;
             depth--;
             continue;
         }
-        v = node->inputs[at->next_input++];
         if (v == GRAPH_NO_VALUE || w->is_source[v]) continue;
         producer = g->values[v].producer;
         if (producer < 0) return error_at(g, (size_t)at->node, error, "input is made by no node:", g->values[v].name);

@@ -272,6 +272,12 @@ static void note_readers(matcher *m) {
     for (size_t i = 0; i < m->g->n_outputs; i++) m->readers[m->g->outputs[i]].count += 3; /* read by the caller */
 }
 
+static int in_one_branch(const matcher *m) {
+    for (size_t i = 1; i < m->n_chain; i++)
+        if (m->g->nodes[m->chain[i]].branch != m->g->nodes[m->chain[0]].branch) return 0;
+    return 1;
+}
+
 /* Chains that were found, by their last node. */
 static minnow_status find_chains(struct interpreter *in, matcher *m, step *chains, minnow_error *error) {
     for (uint32_t node = 0; node < m->g->n_nodes; node++) {
@@ -279,7 +285,7 @@ static minnow_status find_chains(struct interpreter *in, matcher *m, step *chain
         if (m->taken[node] || !match(m, node, &f)) continue;
         uint32_t last = 0;
         for (size_t i = 0; i < m->n_chain; i++) last = m->chain[i] > last ? m->chain[i] : last;
-        if (last != m->chain[m->n_chain - 1]) continue;
+        if (last != m->chain[m->n_chain - 1] || !in_one_branch(m)) continue;
         fusion *kept = arena_alloc(&in->memory, sizeof f);
         uint32_t *nodes = arena_array(&in->memory, m->n_chain, sizeof *nodes);
         if (!kept || !nodes) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");

@@ -43,6 +43,17 @@ static op_context context_for(struct interpreter *in, const step *s, minnow_erro
     return c;
 }
 
+/* 1 if the branches around a node are those that this run takes. The outer ones' conditions come first, so an inner one
+ * that has no value is in a branch that is not taken. */
+static int is_taken(const struct interpreter *in, size_t node) {
+    for (uint32_t b = in->g->nodes[node].branch; b != 0; b = in->g->branches[b - 1].outer) {
+        const value_state *v = &in->values[in->g->branches[b - 1].condition];
+        if (!v->is_set || v->t.type != DTYPE_BOOL || tensor_count(&v->t) != 1) return 0;
+        if ((*(const uint8_t *)v->t.data != 0) != in->g->branches[b - 1].when) return 0;
+    }
+    return 1;
+}
+
 /* A strided value becomes a dense one, for all who read it later too. */
 static minnow_status make_dense(op_context *c, int32_t value) {
     struct interpreter *in = c->in;
@@ -70,6 +81,7 @@ static minnow_status take_inputs(op_context *c, int flags, dtype *half) {
         in->op_inputs[i] = NULL;
         if (value < 0) continue;
         value_state *v = &in->values[value];
+        if (!v->is_set && flags & OP_LAZY) continue;
         if (!v->is_set)
             return error_set(c->error, MINNOW_ERROR_FORMAT, "input '%s' has no value", in->g->values[value].name);
         if (v->is_strided && !(flags & OP_STRIDED)) TRY(make_dense(c, value));
@@ -170,8 +182,18 @@ static int operands_set(const struct interpreter *in, const fusion *f) {
     return 1;
 }
 
+/* A step in a branch that is not taken. */
+static void skip_step(struct interpreter *in, const step *s) {
+    if (!s->fused) release_inputs(in, &in->g->nodes[s->node]);
+    for (size_t i = 0; s->fused && i < s->n_nodes; i++) release_inputs(in, &in->g->nodes[s->nodes[i]]);
+}
+
 static minnow_status run_step(struct interpreter *in, const step *s, minnow_error *error) {
     int handled = 0;
+    if (!is_taken(in, s->node)) {
+        skip_step(in, s);
+        return MINNOW_OK;
+    }
     if (!s->fused) return run_node(in, s, error);
     if (operands_set(in, s->fused)) {
         op_context c = context_for(in, s, error);

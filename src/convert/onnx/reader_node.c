@@ -9,12 +9,6 @@
 /* Field numbers of NodeProto. */
 enum { INPUT = 1, OUTPUT = 2, NAME = 3, OP_TYPE = 4, ATTRIBUTE = 5, DOMAIN_NAME = 7, OVERLOAD = 8 };
 
-/* The message's fields but for the attributes. */
-typedef struct parts {
-    reader_text name, op_type, domain;
-    size_t n_inputs, n_outputs, n_attributes; /* value numbers: reader.values[n_inputs + n_outputs] */
-} parts;
-
 static minnow_status push_value(reader *r, size_t at, int32_t value, minnow_error *error) {
     if (at == r->values_capacity) {
         const size_t capacity = at < 64 ? 64 : at * 2;
@@ -42,7 +36,7 @@ static minnow_status read_values(reader *r, wire w, uint32_t number, size_t at, 
     }
 }
 
-static minnow_status read_parts(reader *r, wire w, parts *p, minnow_error *error) {
+static minnow_status read_parts(reader *r, wire w, reader_parts *p, minnow_error *error) {
     wire fields = w;
     wire_field f;
     for (;;) {
@@ -102,7 +96,7 @@ static minnow_status read_only_attribute(reader *r, wire w, graph_attribute **ou
 }
 
 /* Turns a Constant node into a constant. *done 0: it is one that stays a node (strings, say). */
-static minnow_status read_constant(reader *r, wire w, const parts *p, int *done, minnow_error *error) {
+static minnow_status read_constant(reader *r, wire w, const reader_parts *p, int *done, minnow_error *error) {
     const int32_t value = r->values[p->n_inputs];
     graph_attribute *a = NULL;
     tensor *t;
@@ -119,7 +113,7 @@ static minnow_status read_constant(reader *r, wire w, const parts *p, int *done,
     return MINNOW_OK;
 }
 
-static minnow_status refuse_function(const reader *r, const parts *p, minnow_error *error) {
+static minnow_status refuse_function(const reader *r, const reader_parts *p, minnow_error *error) {
     size_t low = 0, high = r->n_functions;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
@@ -134,22 +128,27 @@ static minnow_status refuse_function(const reader *r, const parts *p, minnow_err
     return MINNOW_OK;
 }
 
-static minnow_status add_node(reader *r, wire w, const parts *p, minnow_error *error) {
+/* Adds the node, without attributes. */
+static minnow_status add_node(reader *r, const reader_parts *p, const int32_t *inputs, size_t n_inputs,
+                              const int32_t *outputs, int32_t *node, minnow_error *error) {
     const char *op_type = "", *name = "", *domain = "";
-    graph_attribute a;
-    wire_field f;
-    int32_t node;
     graph *g = r->g;
     TRY(reader_text_copy(r, p->op_type, &op_type, error));
     TRY(reader_text_copy(r, p->name, &name, error));
     TRY(reader_text_copy(r, p->domain, &domain, error));
-    node = graph_add_node(g, op_type, name, r->values, p->n_inputs,
-                          r->values == NULL ? NULL : r->values + p->n_inputs, p->n_outputs);
-    if (node < 0) return reader_out_of_memory(r, error);
-    g->nodes[node].domain = domain;
-    g->nodes[node].opset = graph_opset_version(g, domain);
-    if (g->nodes[node].opset == 0)
+    *node = graph_add_node(g, op_type, name, inputs, n_inputs, outputs, p->n_outputs);
+    if (*node < 0) return reader_out_of_memory(r, error);
+    g->nodes[*node].domain = domain;
+    g->nodes[*node].branch = r->branch;
+    g->nodes[*node].opset = graph_opset_version(g, domain);
+    if (g->nodes[*node].opset == 0)
         return error_set(error, MINNOW_ERROR_FORMAT, "the model imports no version of the domain '%s'", domain);
+    return MINNOW_OK;
+}
+
+static minnow_status read_attributes(reader *r, wire w, int32_t node, minnow_error *error) {
+    graph_attribute a;
+    wire_field f;
     for (;;) {
         wire attribute;
         TRY(wire_next(&w, &f, error));
@@ -157,22 +156,29 @@ static minnow_status add_node(reader *r, wire w, const parts *p, minnow_error *e
         if (f.number != ATTRIBUTE) continue;
         TRY(wire_message(&w, &f, &attribute, error));
         TRY(reader_attribute(r, attribute, &a, error));
-        TRY(graph_add_attribute(g, node, &a, error));
+        TRY(graph_add_attribute(r->g, node, &a, error));
     }
 }
 
-static minnow_status read_node(reader *r, wire w, parts *p, minnow_error *error) {
+static minnow_status read_node(reader *r, wire w, reader_parts *p, minnow_error *error) {
+    int32_t node, *inputs = NULL, *outputs = NULL;
     int done = 0;
     TRY(read_parts(r, w, p, error));
     TRY(refuse_function(r, p, error));
+    if (reader_text_equal(p->op_type, "If") && p->domain.bytes == 0) {
+        TRY(reader_if(r, w, p, &inputs, &outputs, error));
+        return add_node(r, p, inputs, 1 + 2 * p->n_outputs, outputs, &node, error);
+    }
     if (reader_text_equal(p->op_type, "Constant") && p->domain.bytes == 0 && p->n_inputs == 0 && p->n_outputs == 1 &&
         p->n_attributes == 1 && r->values[0] >= 0)
         TRY(read_constant(r, w, p, &done, error));
-    return done ? MINNOW_OK : add_node(r, w, p, error);
+    if (done) return MINNOW_OK;
+    TRY(add_node(r, p, r->values, p->n_inputs, r->values == NULL ? NULL : r->values + p->n_inputs, &node, error));
+    return read_attributes(r, w, node, error);
 }
 
 minnow_status reader_node(reader *r, wire w, minnow_error *error) {
-    parts p = {{"", 0}, {"", 0}, {"", 0}, 0, 0, 0};
+    reader_parts p = {{"", 0}, {"", 0}, {"", 0}, 0, 0, 0};
     const char *name;
     const minnow_status status = read_node(r, w, &p, error);
     const int type_bytes = (int)(p.op_type.bytes < 100 ? p.op_type.bytes : 100); /* names may be as long as the file */

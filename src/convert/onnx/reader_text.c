@@ -32,18 +32,25 @@ minnow_status reader_text_copy(reader *r, reader_text text, const char **out, mi
     return *out != NULL ? MINNOW_OK : reader_out_of_memory(r, error);
 }
 
-minnow_status reader_text_scratch(reader *r, reader_text text, const char **out, minnow_error *error) {
-    if (text.bytes >= r->text_capacity) {
-        const size_t capacity = text.bytes + text.bytes / 2 + 64;
+minnow_status reader_text_scratch_after(reader *r, reader_text first, reader_text text, const char **out,
+                                        minnow_error *error) {
+    const size_t bytes = first.bytes + text.bytes;
+    if (bytes >= r->text_capacity) {
+        const size_t capacity = bytes + bytes / 2 + 64;
         char *grown = realloc(r->text, capacity);
         if (grown == NULL) return reader_out_of_memory(r, error);
         r->text = grown;
         r->text_capacity = capacity;
     }
-    if (text.bytes > 0) memcpy(r->text, text.data, text.bytes);
-    r->text[text.bytes] = '\0';
+    if (first.bytes > 0) memcpy(r->text, first.data, first.bytes);
+    if (text.bytes > 0) memcpy(r->text + first.bytes, text.data, text.bytes);
+    r->text[bytes] = '\0';
     *out = r->text;
     return MINNOW_OK;
+}
+
+minnow_status reader_text_scratch(reader *r, reader_text text, const char **out, minnow_error *error) {
+    return reader_text_scratch_after(r, (reader_text){"", 0}, text, out, error);
 }
 
 int reader_text_equal(reader_text a, const char *b) {
@@ -62,6 +69,8 @@ reader_text reader_text_domain(reader_text domain) {
 
 minnow_status reader_value(reader *r, reader_text name, int32_t *out, minnow_error *error) {
     const char *text = "";
+    TRY(reader_branch_value(r, name, out, error));
+    if (*out >= 0) return MINNOW_OK;
     TRY(reader_text_scratch(r, name, &text, error));
     *out = graph_find_value(r->g, text);
     if (*out < 0) *out = graph_add_value(r->g, text);

@@ -65,6 +65,7 @@ static const op_entry table[] = {
     {"", "HardSwish", 14, 0, ops_unary, OP_HALF, UNARY_HARD_SWISH},
     {"", "Hardmax", 1, 0, ops_hardmax, OP_HALF, 0},
     {"", "Identity", 1, 0, ops_identity, 0, 0},
+    {"", "If", 1, 0, ops_if, OP_LAZY, 0},
     {"", "IsInf", 10, 0, ops_is_class, OP_HALF, 1},
     {"", "IsNaN", 9, 0, ops_is_class, OP_HALF, 0},
     {"", "LayerNormalization", 1, 0, ops_layer_norm, OP_HALF | OP_FIRST_OUTPUT, 0},

@@ -38,7 +38,8 @@ enum {
     OP_STRIDED = 2, /* takes inputs that are not dense */
     OP_FIRST_TYPE = 4, /* outputs are narrowed only if the first input was widened */
     OP_FIRST_OUTPUT = 8, /* only the first output is narrowed */
-    OP_PACKS = 16     /* multiplies by input 1: a constant matrix is packed before the first run (attribute "transB") */
+    OP_PACKS = 16,    /* multiplies by input 1: a constant matrix is packed before the first run (attribute "transB") */
+    OP_LAZY = 32      /* inputs may have no value, as what a branch that is not taken makes */
 };
 typedef struct op_entry {
     const char *domain, *op_type;

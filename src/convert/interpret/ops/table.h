@@ -8,6 +8,9 @@
 
 #define OP_MEAN 100 /* ops_variadic, beside BINARY_ADD, BINARY_MAX, BINARY_MIN */
 
+/* branch.c */
+minnow_status ops_if(op_context *c);
+
 /* binary.c */
 minnow_status ops_binary(op_context *c);
 minnow_status ops_variadic(op_context *c);
