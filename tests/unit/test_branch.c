@@ -121,7 +121,8 @@ static void gives(const graph *g, int c, int d, int rank, float wanted) {
         float out[8];
         tensor y;
         minnow_error error;
-        if (run(g, c, d, out, &y, &(interpreter_options){.no_fusion = no_fusion}, &error)) fail_msg("%s", error.message);
+        const interpreter_options options = {.no_fusion = no_fusion};
+        if (run(g, c, d, out, &y, &options, &error)) fail_msg("%s", error.message);
         assert_int_equal(y.rank, rank);
         assert_true(out[2] == wanted);
     }
@@ -147,7 +148,8 @@ static void refuses_run(const proto *m, int c, const char *message) {
 
 /* As PyTorch writes squeeze: the branch that does not fit is not run. Both have a value "t"; one has a constant. */
 static void takes_one_branch(void **state) {
-    const proto squeeze[] = {node("Squeeze", "x", NULL, "s"), node("Add", "s", "k", "t")}, other = node("MatMul", "x", "x", "t");
+    const proto squeeze[] = {node("Squeeze", "x", NULL, "s"), node("Add", "s", "k", "t")};
+    const proto other = node("MatMul", "x", "x", "t");
     const proto k = initializer("k", 10);
     proto then_branch = branch(squeeze, 2, "t"), else_branch = branch(&other, 1, "t");
     (void)state;
@@ -164,8 +166,9 @@ static void takes_one_branch(void **state) {
 }
 
 static void branches_in_branches(void **state) {
-    const proto add = node("Add", "x", "u", "t"), neg = node("Neg", "u", NULL, "t"), same = node("Identity", "x", NULL, "t");
-    const proto inner_then = branch(&add, 1, "t"), inner_else = branch(&neg, 1, "t"), outer_else = branch(&same, 1, "t");
+    const proto add = node("Add", "x", "u", "t"), neg = node("Neg", "u", NULL, "t");
+    const proto same = node("Identity", "x", NULL, "t"), outer_else = branch(&same, 1, "t");
+    const proto inner_then = branch(&add, 1, "t"), inner_else = branch(&neg, 1, "t");
     (void)state;
     const proto nested[] = {if_node("q", "t", &inner_then, &inner_else), node("Not", "d", NULL, "q"),
                             node("Mul", "x", "x", "u")};

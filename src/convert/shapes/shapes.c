@@ -233,7 +233,7 @@ extent op_count(const shape_op *op, const shape *s) {
 static const shape_rule *find_rule(const graph_node *node) {
     static const shape_rule *const families[] = {shapes_elementwise_rules, shapes_layout_rules, shapes_create_rules,
                                                  shapes_index_rules, shapes_select_rules, shapes_linear_rules,
-                                                 shapes_attention_rules, shapes_branch_rules};
+                                                 shapes_attention_rules, shapes_branch_rules, shapes_conv_rules};
     const int is_contrib = strcmp(node->domain, "com.microsoft") == 0;
     const shape_rule *rule;
     size_t f;

@@ -160,6 +160,7 @@ extern const shape_rule shapes_create_rules[];      /* create.c: Constant, Shape
 extern const shape_rule shapes_index_rules[];       /* index.c: Gather, Slice, Split, ... */
 extern const shape_rule shapes_select_rules[];      /* select.c: TopK, OneHot, ... */
 extern const shape_rule shapes_branch_rules[];      /* branch.c: If */
+extern const shape_rule shapes_conv_rules[];        /* conv.c */
 extern const shape_rule shapes_linear_rules[];      /* linear.c: MatMul, Gemm, reductions, normalizations */
 extern const shape_rule shapes_attention_rules[];   /* contrib.c: Attention, RotaryEmbedding */
 extern const shape_rule shapes_contrib_rules[];     /* contrib.c: com.microsoft's own */

@@ -174,20 +174,12 @@ static minnow_status check_reduction(op_context *c, int kind, const tensor *x, s
     return MINNOW_OK;
 }
 
-minnow_status ops_reduce(op_context *c) {
-    const int kind = ops_variant(c);
-    const int64_t keepdims = graph_node_int(c->node, "keepdims", 1);
-    int axes[TENSOR_MAX_RANK];
-    uint8_t reduced[TENSOR_MAX_RANK] = {0};
-    reduction r;
-    size_t n_axes, rows;
-    TRY(ops_need(c, 1));
+static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keepdims) {
     const tensor *x = c->inputs[0];
-    TRY(ops_axes(c, 1, x->rank, axes, &n_axes));
-    if (n_axes == 0 && graph_node_int(c->node, "noop_with_empty_axes", 0) == 0)
-        for (int d = 0; d < x->rank; d++) axes[n_axes++] = d;
-    for (size_t i = 0; i < n_axes; i++) reduced[axes[i]] = 1;
-    plan_reduction(x, reduced, keepdims != 0, &r);
+    const int kind = ops_variant(c);
+    reduction r;
+    size_t rows;
+    plan_reduction(x, reduced, keepdims, &r);
     TRY(check_reduction(c, kind, x, r.n));
     TRY(ops_charge(c, tensor_count(x)));
     TRY(ops_output(c, 0, x->type, r.rank, r.dims));
@@ -202,6 +194,29 @@ minnow_status ops_reduce(op_context *c) {
     }
     ops_parallel(c, rows, 1, r.n + 8, reduce_rows, &j);
     return MINNOW_OK;
+}
+
+minnow_status ops_reduce(op_context *c) {
+    int axes[TENSOR_MAX_RANK];
+    uint8_t reduced[TENSOR_MAX_RANK] = {0};
+    size_t n_axes;
+    TRY(ops_need(c, 1));
+    const tensor *x = c->inputs[0];
+    TRY(ops_axes(c, 1, x->rank, axes, &n_axes));
+    if (n_axes == 0 && graph_node_int(c->node, "noop_with_empty_axes", 0) == 0)
+        for (int d = 0; d < x->rank; d++) axes[n_axes++] = d;
+    for (size_t i = 0; i < n_axes; i++) reduced[axes[i]] = 1;
+    return reduce_over(c, reduced, graph_node_int(c->node, "keepdims", 1) != 0);
+}
+
+/* [batch, channels, ...] -> [batch, channels, 1 ...] */
+minnow_status ops_global_pool(op_context *c) {
+    uint8_t reduced[TENSOR_MAX_RANK] = {0};
+    TRY(ops_need(c, 1));
+    const tensor *x = c->inputs[0];
+    if (x->rank < 2) return error_set(c->error, MINNOW_ERROR_FORMAT, "rank %d is less than 2", x->rank);
+    for (int d = 2; d < x->rank; d++) reduced[d] = 1;
+    return reduce_over(c, reduced, 1);
 }
 
 /* --- ArgMax, ArgMin ----------------------------------------------------------------------------------------------- */

@@ -15,6 +15,9 @@ minnow_status ops_if(op_context *c);
 minnow_status ops_binary(op_context *c);
 minnow_status ops_variadic(op_context *c);
 
+/* conv.c */
+minnow_status ops_conv(op_context *c);
+
 /* compare.c */
 enum { COMPARE_EQUAL, COMPARE_GREATER, COMPARE_GREATER_EQUAL, COMPARE_LESS, COMPARE_LESS_EQUAL };
 enum { LOGIC_AND, LOGIC_OR, LOGIC_XOR };
@@ -47,6 +50,7 @@ enum {
     REDUCE_LOG_SUM_EXP
 };
 minnow_status ops_reduce(op_context *c);
+minnow_status ops_global_pool(op_context *c); /* variants REDUCE_MEAN and REDUCE_MAX */
 minnow_status ops_arg(op_context *c); /* variant 0: ArgMax, 1: ArgMin */
 minnow_status ops_cumsum(op_context *c);
 minnow_status ops_topk(op_context *c);
