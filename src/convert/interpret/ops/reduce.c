@@ -166,12 +166,15 @@ static minnow_status rows_of(op_context *c, const tensor *x, const reduction *r,
 static minnow_status check_reduction(op_context *c, int kind, const tensor *x, size_t n) {
     const int is_int = lanes_is_integer(x->type);
     if (x->type != DTYPE_FLOAT32 && x->type != DTYPE_FLOAT64 && !is_int) return ops_unsupported_type(c, x->type);
-    if (is_int && (kind == REDUCE_L2 || kind == REDUCE_LOG_SUM || kind == REDUCE_LOG_SUM_EXP))
-        return ops_unsupported_type(c, x->type);
     if (x->type == DTYPE_BOOL && kind != REDUCE_MAX && kind != REDUCE_MIN) return ops_unsupported_type(c, x->type);
     if (n == 0 && is_int && kind == REDUCE_MEAN)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "no elements to reduce");
     return MINNOW_OK;
+}
+
+/* Integers under a root or a logarithm are reduced as doubles and truncated. */
+static int reduces_as_double(int kind, dtype type) {
+    return lanes_is_integer(type) && (kind == REDUCE_L2 || kind == REDUCE_LOG_SUM || kind == REDUCE_LOG_SUM_EXP);
 }
 
 static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keepdims) {
@@ -186,6 +189,13 @@ static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keep
     rows = tensor_count(&c->outputs[0]);
     if (rows == 0) return MINNOW_OK;
     job j = {.math = c->math, .kind = kind, .type = x->type, .n = r.n, .out = c->outputs[0].data};
+    tensor doubles;
+    if (reduces_as_double(kind, x->type)) {
+        TRY(ops_cast_scratch(c, x, DTYPE_FLOAT64, &doubles));
+        TRY(ops_scratch(c, rows * sizeof(double), &j.out));
+        x = &doubles;
+        j.type = DTYPE_FLOAT64;
+    }
     TRY(rows_of(c, x, &r, &j.in));
     if (kind == REDUCE_L1 || kind == REDUCE_LOG_SUM_EXP) {
         void *scratch;
@@ -193,6 +203,7 @@ static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keep
         j.scratch = scratch;
     }
     ops_parallel(c, rows, 1, r.n + 8, reduce_rows, &j);
+    if (x == &doubles) lanes_cast(DTYPE_FLOAT64, j.out, c->outputs[0].type, c->outputs[0].data, rows);
     return MINNOW_OK;
 }
 
