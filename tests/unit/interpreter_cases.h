@@ -11,7 +11,7 @@ typedef struct interpreter_case {
     const char *op;
     int64_t opset;
     const char *attributes;
-    const char *inputs[9];
+    const char *inputs[14];
     const char *outputs[4];
     const char *refused;
 } interpreter_case;

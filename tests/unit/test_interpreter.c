@@ -19,7 +19,7 @@
 #include "interpreter_cases.h"
 #include "quantized_cases.h"
 
-#define MAX_INPUTS 9
+#define MAX_INPUTS 14
 #define MAX_ELEMENTS 4096
 
 /* --- Tensors and attributes from text ----------------------------------------------------------------------------- */

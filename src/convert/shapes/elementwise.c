@@ -221,55 +221,12 @@ static minnow_status infer_clip(const shape_op *op, int variant) {
     return MINNOW_OK;
 }
 
-/* --- Quantization ------------------------------------------------------------------------------------------- */
-
-/* A scale for each slice along the axis must have as many elements as there are slices (blocks aside). */
-static minnow_status check_scale(const shape_op *op) {
-    const shape *x = op_shape(op, 0), *scale = op_shape(op, 1);
-    int axis;
-    if (x->rank < 1 || scale->rank != 1 || extent_is(scale->dims[0], 1)) return MINNOW_OK;
-    TRY(op_axis(op, graph_node_int(op->node, "axis", 1), x->rank, &axis));
-    if (extent_is_number(x->dims[axis]) && extent_is_number(scale->dims[0]) &&
-        !extent_same(x->dims[axis], scale->dims[0]))
-        return op_fail(op, "%lld scales for an axis of %lld", (long long)scale->dims[0].factor,
-                       (long long)x->dims[axis].factor);
-    return MINNOW_OK;
-}
-
-static minnow_status infer_quantize(const shape_op *op, int variant) {
-    const int64_t named = graph_node_int(op->node, "output_dtype", 0);
-    dtype type = op_has_input(op, 2) ? op_type(op, 2) : named > 0 && named <= 64 ? (dtype)named : DTYPE_UINT8;
-    (void)variant;
-    TRY(check_scale(op));
-    op_set(op, 0, type, op_shape(op, 0));
-    return MINNOW_OK;
-}
-
-static minnow_status infer_dequantize(const shape_op *op, int variant) {
-    (void)variant;
-    TRY(check_scale(op));
-    op_set(op, 0, op_type(op, 1), op_shape(op, 0));
-    return MINNOW_OK;
-}
-
-static minnow_status infer_dynamic_quantize(const shape_op *op, int variant) {
-    const shape scalar = {0, {{0, SHAPES_UNKNOWN}}};
-    (void)variant;
-    op_set(op, 0, DTYPE_UINT8, op_shape(op, 0));
-    op_set(op, 1, DTYPE_FLOAT32, &scalar);
-    op_set(op, 2, DTYPE_UINT8, &scalar);
-    return MINNOW_OK;
-}
-
 const shape_rule shapes_elementwise_rules[] = {
     {"Add", infer_binary, 2, BINARY_ADD},
     {"Mul", infer_binary, 2, BINARY_MUL},
     {"Sub", infer_binary, 2, BINARY_SUB},
     {"Div", infer_binary, 2, BINARY_DIV},
     {"Cast", infer_cast, 1, 0},
-    {"DequantizeLinear", infer_dequantize, 2, 0},
-    {"QuantizeLinear", infer_quantize, 2, 0},
-    {"DynamicQuantizeLinear", infer_dynamic_quantize, 1, 0},
     {"Where", infer_where, 3, 0},
     {"Abs", infer_unary, 1, UNARY_ABS},
     {"Acos", infer_unary, 1, UNARY_OTHER},

@@ -233,12 +233,15 @@ extent op_count(const shape_op *op, const shape *s) {
 static const shape_rule *find_rule(const graph_node *node) {
     static const shape_rule *const families[] = {shapes_elementwise_rules, shapes_layout_rules, shapes_create_rules,
                                                  shapes_index_rules, shapes_select_rules, shapes_linear_rules,
-                                                 shapes_attention_rules, shapes_branch_rules, shapes_conv_rules};
+                                                 shapes_attention_rules, shapes_branch_rules, shapes_conv_rules,
+                                                 shapes_quantized_rules};
+    static const shape_rule *const contrib[] = {shapes_contrib_rules, shapes_quantized_contrib_rules};
     const int is_contrib = strcmp(node->domain, "com.microsoft") == 0;
     const shape_rule *rule;
     size_t f;
-    for (rule = shapes_contrib_rules; is_contrib && rule->op_type != NULL; rule++)
-        if (strcmp(rule->op_type, node->op_type) == 0) return rule;
+    for (f = 0; is_contrib && f < sizeof contrib / sizeof contrib[0]; f++)
+        for (rule = contrib[f]; rule->op_type != NULL; rule++)
+            if (strcmp(rule->op_type, node->op_type) == 0) return rule;
     if (node->domain[0] != '\0' && strcmp(node->domain, "ai.onnx") != 0) return NULL;
     for (f = 0; f < sizeof families / sizeof families[0]; f++)
         for (rule = families[f]; rule->op_type != NULL; rule++)

@@ -164,6 +164,8 @@ extern const shape_rule shapes_conv_rules[];        /* conv.c */
 extern const shape_rule shapes_linear_rules[];      /* linear.c: MatMul, Gemm, reductions, normalizations */
 extern const shape_rule shapes_attention_rules[];   /* contrib.c: Attention, RotaryEmbedding */
 extern const shape_rule shapes_contrib_rules[];     /* contrib.c: com.microsoft's own */
+extern const shape_rule shapes_quantized_rules[];   /* quantized.c */
+extern const shape_rule shapes_quantized_contrib_rules[]; /* com.microsoft's */
 
 /* Rules of one family that another takes too. linear.c */
 minnow_status op_infer_gemm(const shape_op *op, int variant);

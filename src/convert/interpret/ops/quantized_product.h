@@ -9,7 +9,7 @@
 minnow_status quantized_plan_sums(op_context *c, integer_product *p, int *rank, int64_t *dims);
 /* MatMulIntegerToFloat: inputs a, b, a_scale, b_scale, a_zero, b_zero, bias. */
 minnow_status quantized_plan_floats(op_context *c, integer_product *p, int *rank, int64_t *dims);
-/* QAttention: inputs a, b, bias, a_scale, b_scale, a mask, a_zero, b_zero. */
+/* QAttention: inputs a, b, bias, a_scale, b_scale, a mask that is not read, a_zero, b_zero. */
 minnow_status quantized_plan_attention(op_context *c, integer_product *p, int *rank, int64_t *dims);
 
 #endif
