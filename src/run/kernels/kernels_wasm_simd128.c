@@ -7,8 +7,9 @@
 
 #define TIER(name) name##_wasm_simd128
 #define TIER_NAME "wasm-simd128"
-#define TILE_ROWS 5 /* 10 accumulators, 2 vectors of weights, 1 of codes and a product in V8's 15 registers on x86 */
-#define LINEAR_ROWS ((size_t)45) /* whole tiles; as many as a stack has room for, once widened */
+#define TILE_ROWS 4 /* 8 accumulators, 4 vectors of codes, 2 of weights and a product in V8's 15 registers on x86,
+                     * even where it loads a step's vectors before all products */
+#define LINEAR_ROWS ((size_t)44) /* whole tiles; as many as a stack has room for, once widened */
 #define LINEAR_HEADER "run/kernels/linear_wasm_i16.h"
 #define TILE_PANELS 4
 #define TILE_HEADER "run/kernels/tile_wasm_i16.h"

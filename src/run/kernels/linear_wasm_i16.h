@@ -104,19 +104,15 @@ ALWAYS_INLINE void wide_tile(const int16_t *x, const int16_t *w, size_t vectors,
     }
 DEFINE_WIDE_TILES(3)
 DEFINE_WIDE_TILES(4)
-DEFINE_WIDE_TILES(5)
 
-/* Of at least WIDE_ROWS_LEAST rows, which are tiles of 3 to 5. */
+/* Of at least WIDE_ROWS_LEAST rows, which are tiles of 3 and 4. */
 static void wide_panel_dots(const wide_codes *wide, size_t vectors, size_t rows, int add, int32_t *sums) {
     const int16_t *x = wide->rows;
     size_t n;
     for (; rows > 0; rows -= n, x += n * WIDE_INPUTS, sums += n * TILE_COLUMNS) {
         n = even_part(rows, TILE_ROWS);
-        switch (n) {
-        case 3: wide_tiles_3(x, wide->columns, vectors, add, sums); break;
-        case 4: wide_tiles_4(x, wide->columns, vectors, add, sums); break;
-        default: wide_tiles_5(x, wide->columns, vectors, add, sums); break;
-        }
+        if (n == 3) wide_tiles_3(x, wide->columns, vectors, add, sums);
+        else wide_tiles_4(x, wide->columns, vectors, add, sums);
     }
 }
 
