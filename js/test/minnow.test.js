@@ -74,6 +74,22 @@ describe('models', () => {
   }
 });
 
+test('transfer: bytes are handed over to the worker, and stay where there is none', async () => {
+  for (const worker of [true, false]) {
+    for (const make of [(/** @type {Uint8Array} */ copy) => copy.buffer, (/** @type {Uint8Array} */ copy) => copy]) {
+      const copy = new Uint8Array(modelBytes()); // of a buffer of its own
+      const minnow = await Minnow.load({ model: make(copy), transfer: true, worker, threads: 1 });
+      assert.equal(copy.buffer.byteLength === 0, worker);
+      assert.equal(sha256((await minnow.embedBatch(texts.slice(0, 20))).data), goldenHashes[20]);
+      await minnow.close();
+    }
+  }
+  const copy = new Uint8Array(modelBytes());
+  const minnow = await Minnow.load({ model: copy, transfer: true, workerUrl: new URL('none.js', import.meta.url) });
+  assert.equal(minnow.picked.worker, 'inline', 'without a worker it goes on with what it was given');
+  await minnow.close();
+});
+
 describe('loading fails', () => {
   const bytes = modelBytes();
   const cut = bytes.slice(0, 1000);

@@ -75,6 +75,16 @@ for (const [name, options] of /** @type {[string, object][]} */ ([['index.js', {
   });
 }
 
+test('errors of what runs inline are of the class that index.js exports', { skip }, async () => {
+  const { Minnow, MinnowError } = await import(at('dist/index.js').href);
+  const isOurs = (/** @type {any} */ error) => error instanceof MinnowError;
+  await assert.rejects(Minnow.load({ model: new Uint8Array(100), worker: false }), isOurs);
+  const minnow = await Minnow.load({ model: modelUrl, worker: false, memoryLimit: 1 << 20 });
+  await assert.rejects(minnow.embed(texts[0].repeat(20000)), isOurs);
+  const pending = minnow.embed('a text');
+  await Promise.all([assert.rejects(pending, isOurs), minnow.close()]);
+});
+
 test('a program that does not close its Minnow ends all the same', { skip }, () => {
   const program = `import { Minnow } from ${JSON.stringify(at('dist/index.js').href)};
     const minnow = await Minnow.load({ model: ${JSON.stringify(modelUrl.href)}, threads: 2 });
