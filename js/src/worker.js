@@ -3,7 +3,8 @@
 //
 // To the worker                                   From the worker
 //   (nothing)                                       {type: 'hello'}                        once, when it runs
-//   {type: 'load', settings, url}                   {type: 'progress', event} ...          settings: SessionSettings
+//   {type: 'load', settings, url}                   {type: 'progress', event} ...          settings: SessionSettings;
+//                                                                                          may be sent before hello
 //                                                   {type: 'ready', info}                  or
 //                                                   {type: 'failed', error}
 //   {type: 'call', id, call}                        {type: 'result', id, value}            call: Call; or
