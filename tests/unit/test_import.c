@@ -155,8 +155,7 @@ static minnow_status build_changed(const char *without, int64_t intermediate, mi
         if (strcmp(weights.entries[i].name, without) == 0)
             memmove(&weights.entries[i], &weights.entries[i + 1], (--weights.n_entries - i) * sizeof *weights.entries);
     b.g = graph_create();
-    b.weights = &weights;
-    b.prefix = "";
+    b.weights = &(builder_weights){&weights, ""};
     b.error = error;
     bert_build(&b, &config, &settings, 1);
     graph_close(&b.g);
