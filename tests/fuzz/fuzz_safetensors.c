@@ -22,8 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (safetensors_read(&weights, data, size, &error) != MINNOW_OK) return 0;
     settings_init(&settings);
     memset(&b, 0, sizeof b);
-    b.weights = &weights;
-    b.prefix = prefix;
+    b.weights = &(builder_weights){&weights, prefix};
     b.error = &error;
     b.g = bert_find_prefix(&weights, prefix, sizeof prefix, &error) == MINNOW_OK ? graph_create() : NULL;
     if (b.g != NULL) bert_build(&b, &config, &settings, 1);
