@@ -2,7 +2,8 @@
 # minnow-full.wasm: the run-time half and the build-time reader, ONNX files included (wasm/full.h). After wasm.mk.
 #   make wasm-full        $(BUILD)/wasm/minnow-full.wasm, its size after brotli held against its budget
 WASM_FULL_MAX_BYTES := 250000
-WASM_FULL_HOT := src/convert/math/math_wasm_simd128.c src/convert/interpret/product.c $(wildcard src/convert/interpret/ops/*.c)
+WASM_FULL_HOT := $(addprefix src/convert/,math/math_wasm_simd128.c math/int8_wasm_simd128.c interpret/product.c \
+    interpret/integer_product.c) $(wildcard src/convert/interpret/ops/*.c)
 WASM_FLAGS_full := $(WASM_SIMD)
 WASM_SRC_full := $(WASM_SRC_simd) $(wildcard $(addprefix src/convert/,graph/*.c shapes/*.c interpret/*.c interpret/ops/*.c)) \
     $(filter-out %/writer.c,$(wildcard src/convert/onnx/*.c)) \

@@ -197,6 +197,44 @@ static void test_quantization(void **state) {
     graph_close(&g);
 }
 
+/* The last node is one of onnxruntime's. */
+static void ms(graph *g) { g->nodes[g->n_nodes - 1].domain = "com.microsoft"; }
+
+static void test_contrib_quantization(void **state) {
+    graph *g = graph_create();
+    const int32_t x = input(g, "x", DTYPE_UINT8, "batch,seq,64"), w = input(g, "w", DTYPE_INT8, "64,96");
+    const int32_t scale = input(g, "scale", DTYPE_FLOAT32, ""), zero = input(g, "zero", DTYPE_UINT8, "");
+    const int32_t f = input(g, "f", DTYPE_FLOAT32, "batch,seq,64"), bias = input(g, "bias", DTYPE_FLOAT32, "96");
+    const int32_t ids = input(g, "ids", DTYPE_INT64, "batch,seq"), words = input(g, "words", DTYPE_UINT8, "100,64");
+    const int32_t rows = input(g, "rows", DTYPE_UINT8, "m,64"), row = input(g, "row", DTYPE_UINT8, "64");
+    int32_t y[10];
+    (void)state;
+    y[0] = node(g, "MatMulIntegerToFloat", "y0", 4, x, w, scale, scale), ms(g);
+    y[1] = node(g, "DynamicQuantizeMatMul", "y1", 3, f, w, scale), ms(g);
+    y[2] = node(g, "QAttention", "y2", 5, x, w, bias, scale, scale), ms(g);
+    y[3] = node(g, "QEmbedLayerNormalization", "y3", 3, ids, ids, words), ms(g);
+    y[4] = node(g, "QGemm", "y4", 6, rows, scale, zero, w, scale, zero), ms(g);
+    y[5] = node(g, "QGemm", "y5", 9, rows, scale, zero, w, scale, zero, bias, scale, zero), ms(g);
+    y[6] = node(g, "QLinearAdd", "y6", 8, x, scale, zero, row, scale, zero, scale, zero), ms(g);
+    y[7] = node(g, "QLinearSoftmax", "y7", 5, x, scale, zero, scale, zero), ms(g);
+    y[8] = node(g, "DequantizeLinear", "y8", 3, x, scale, zero), ms(g);
+    y[9] = node(g, "QuantizeLinear", "y9", 3, f, scale, zero), ms(g);
+    infer(g);
+    assert_shape(g, y[0], "batch,seq,96");
+    assert_shape(g, y[1], "batch,seq,96");
+    assert_shape(g, y[2], "batch,seq,32");
+    assert_shape(g, y[3], "batch,seq,64");
+    assert_shape(g, y[4], "m,96");
+    assert_shape(g, y[6], "batch,seq,64");
+    assert_shape(g, y[7], "batch,seq,64");
+    for (int i = 0; i < 5; i++) assert_type(g, y[i], DTYPE_FLOAT32);
+    assert_type(g, y[5], DTYPE_UINT8);
+    assert_type(g, y[6], DTYPE_UINT8);
+    assert_type(g, y[8], DTYPE_FLOAT32);
+    assert_type(g, y[9], DTYPE_UINT8);
+    graph_close(&g);
+}
+
 /* --- Shapes that tensors compute ------------------------------------------------------------------------------ */
 
 /* What torch emits to split heads: Shape -> Gather -> Unsqueeze -> Concat -> Reshape. */
@@ -552,7 +590,7 @@ static void test_exported_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broadcast),        cmocka_unit_test(test_quantization),
+        cmocka_unit_test(test_broadcast),        cmocka_unit_test(test_quantization), cmocka_unit_test(test_contrib_quantization),
         cmocka_unit_test(test_shape_chain),      cmocka_unit_test(test_expand_idiom),
         cmocka_unit_test(test_positions),        cmocka_unit_test(test_layout),
         cmocka_unit_test(test_slices_and_splits), cmocka_unit_test(test_matmul),
