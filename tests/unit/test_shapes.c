@@ -590,7 +590,8 @@ static void test_exported_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broadcast),        cmocka_unit_test(test_quantization), cmocka_unit_test(test_contrib_quantization),
+        cmocka_unit_test(test_broadcast),        cmocka_unit_test(test_quantization),
+        cmocka_unit_test(test_contrib_quantization),
         cmocka_unit_test(test_shape_chain),      cmocka_unit_test(test_expand_idiom),
         cmocka_unit_test(test_positions),        cmocka_unit_test(test_layout),
         cmocka_unit_test(test_slices_and_splits), cmocka_unit_test(test_matmul),
