@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Operators between dequantized operands become operators of their codes, as in onnxruntime:
+ * Operators between dequantized operands become operators of their codes, as in onnxruntime (DQ, Q: DequantizeLinear,
+ * QuantizeLinear):
  *
- *   MatMul(DequantizeLinear(a, sa, za), DequantizeLinear(B, sb, zb))  ->  MatMulIntegerToFloat(a, B, sa, sb, za, zb)
- *   QuantizeLinear(Softmax(DequantizeLinear(x, sx, zx)), sy, zy)      ->  QLinearSoftmax(x, sx, zx, sy, zy)
+ *   MatMul(DQ(a, sa, za), DQ(B, sb, zb))        ->  MatMulIntegerToFloat(a, B, sa, sb, za, zb)
+ *   Q(MatMul(DQ(a, sa, za), DQ(B, sb, zb)), ..) ->  QLinearMatMul(a, sa, za, B, sb, zb, ..)
+ *   Q(Add(DQ(a, ..), DQ(b, ..)), ..), Q(Mul ..) ->  QLinearAdd(a, .., b, .., ..), QLinearMul
+ *   Q(Softmax(DQ(x, ..)), ..)                   ->  QLinearSoftmax(x, .., ..)
  *
- * where B, all scales and za are constants, sa is one number and sb one or one for each column. The sums are exact then
- * and rounded once, where those of dequantized floats round at every step: the result differs in its last digits from
- * what the two operators say apart, and is nearer to the truth. It is so whether chains are fused or not. */
+ * where all scales and zero points are constants, one a tensor, but one for each column if B is a constant too. The
+ * sums of products are exact then and rounded once, where those of dequantized floats round at every step: the result
+ * differs in its last digits from what the operators say apart, and is nearer to the truth. It is so whether chains are
+ * fused or not. What nobody reads any more is not run. */
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"
@@ -16,14 +20,24 @@ static const tensor *constant_of(const struct interpreter *in, int32_t value) {
     return value >= 0 && in->values[value].is_constant ? &in->values[value].t : NULL;
 }
 
-/* The DequantizeLinear that makes a value, if its scales are float32 and not in blocks. */
+/* Constant float32 scales that are none of those that the operators refuse; what is wrong with others they say. */
+static const tensor *scales_of(const struct interpreter *in, int32_t value) {
+    const tensor *t = constant_of(in, value);
+    if (!t || t->type != DTYPE_FLOAT32 || tensor_count(t) == 0) return NULL;
+    for (size_t i = 0; i < tensor_count(t); i++) {
+        const float scale = ((const float *)t->data)[i];
+        if (!(scale > 0 && scale <= 3.40282347e38f)) return NULL;
+    }
+    return t;
+}
+
+/* The DequantizeLinear that makes a value, if its scales are not in blocks. */
 static const graph_node *dequantizer_of(const struct interpreter *in, int32_t value) {
     const int32_t producer = value >= 0 ? in->g->values[value].producer : -1;
     if (producer < 0 || in->entries[producer]->run != ops_dequantize_linear) return NULL;
     const graph_node *n = &in->nodes[producer];
     if (n->n_inputs < 2 || n->inputs[0] < 0 || graph_node_int(n, "block_size", 0) != 0) return NULL;
-    const tensor *scale = constant_of(in, n->inputs[1]);
-    if (!scale || scale->type != DTYPE_FLOAT32 || tensor_count(scale) == 0) return NULL;
+    if (!scales_of(in, n->inputs[1])) return NULL;
     return graph_node_int(n, "output_dtype", DTYPE_FLOAT32) == DTYPE_FLOAT32 ? n : NULL;
 }
 
@@ -80,10 +94,9 @@ static minnow_status rewrite_product(struct interpreter *in, size_t node, minnow
 
 /* The scale and zero point of a QuantizeLinear: one constant each, of codes of type `type`. */
 static int codes_fit(const struct interpreter *in, const graph_node *n, dtype type) {
-    const tensor *scale = n->n_inputs > 2 ? constant_of(in, n->inputs[1]) : NULL;
+    const tensor *scale = n->n_inputs > 2 ? scales_of(in, n->inputs[1]) : NULL;
     const tensor *zero = scale ? constant_of(in, n->inputs[2]) : NULL;
-    return zero && zero->type == type && tensor_count(zero) == 1 && scale->type == DTYPE_FLOAT32 &&
-           tensor_count(scale) == 1;
+    return zero && zero->type == type && tensor_count(zero) == 1 && tensor_count(scale) == 1;
 }
 
 static minnow_status rewrite_product_of_codes(struct interpreter *in, size_t node, minnow_error *error) {
