@@ -14,7 +14,7 @@
 #include "base/error.h"
 
 typedef enum verdict { PASSED, FAILED, EXCLUDED } verdict;
-typedef enum exclusion { BY_OPERATOR, BY_OPSET, BY_TYPE, BY_RANDOM, BY_CORRECTION, N_EXCLUSIONS } exclusion;
+typedef enum exclusion { BY_OPERATOR, BY_OPSET, BY_TYPE, BY_DATA, BY_CORRECTION, N_EXCLUSIONS } exclusion;
 
 typedef struct node_test {
     char name[128];     /* "test_add" */

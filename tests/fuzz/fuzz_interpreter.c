@@ -10,89 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/interpret/interpreter.h"
 #include "convert/onnx/onnx.h"
+#include "run_graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MEMORY_LIMIT ((size_t)8 << 20)
-#define WORK_LIMIT ((uint64_t)1 << 23)
 #define MAX_TENSORS 12
 #define MAX_NODES 10
 #define MAX_OPERANDS 9
-
-typedef struct bytes {
-    const uint8_t *at;
-    size_t left;
-} bytes;
-
-static unsigned next(bytes *b) {
-    if (b->left == 0) return 0;
-    b->left--;
-    return *b->at++;
-}
-
-/* --- Running ------------------------------------------------------------------------------------------------------ */
-
-/* NaNs may differ in their payload. */
-static int same_elements(const tensor *a, const tensor *b) {
-    const size_t n = tensor_count(a), size = dtype_bytes(a->type);
-    if (a->type != b->type || a->rank != b->rank || tensor_count(b) != n) return 0;
-    if (a->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) != 0) return 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *x = (const char *)a->data + i * size, *y = (const char *)b->data + i * size;
-        if (memcmp(x, y, size) == 0) continue;
-        if (a->type == DTYPE_FLOAT32) {
-            float u, v;
-            memcpy(&u, x, size), memcpy(&v, y, size);
-            if (u != u && v != v) continue;
-        } else if (a->type == DTYPE_FLOAT64) {
-            double u, v;
-            memcpy(&u, x, size), memcpy(&v, y, size);
-            if (u != u && v != v) continue;
-        } else if (a->type == DTYPE_FLOAT16) {
-            uint16_t u, v;
-            memcpy(&u, x, size), memcpy(&v, y, size);
-            if ((u & 0x7fff) > 0x7c00 && (v & 0x7fff) > 0x7c00) continue;
-        } else if (a->type == DTYPE_BFLOAT16) {
-            uint16_t u, v;
-            memcpy(&u, x, size), memcpy(&v, y, size);
-            if ((u & 0x7fff) > 0x7f80 && (v & 0x7fff) > 0x7f80) continue;
-        }
-        return 0;
-    }
-    return 1;
-}
-
-static thread_pool *two_threads(void) {
-    static thread_pool *pool;
-    if (!pool && thread_pool_create(&pool, 2, NULL) != MINNOW_OK) abort();
-    return pool;
-}
-
-static void run_both(const graph *g, const tensor *inputs, int threaded) {
-    interpreter *in[2] = {NULL, NULL};
-    tensor *outputs[2] = {NULL, NULL};
-    minnow_status status[2];
-    minnow_error error;
-    for (int i = 0; i < 2; i++) {
-        const interpreter_options options = {.memory_limit_bytes = MEMORY_LIMIT, .work_limit = WORK_LIMIT,
-                                             .no_fusion = i == 1,
-                                             .pool = threaded && i == 0 ? two_threads() : NULL};
-        outputs[i] = calloc(g->n_outputs + 1, sizeof **outputs);
-        if (!outputs[i]) abort();
-        status[i] = interpreter_create(&in[i], g, &options, &error);
-        if (status[i] == MINNOW_OK) status[i] = interpreter_run(in[i], inputs, outputs[i], NULL, &error);
-        if (status[i] != MINNOW_OK && (error.message[0] == '\0' || strchr(error.message, '\n'))) abort();
-    }
-    if (status[0] == MINNOW_OK && status[1] == MINNOW_OK)
-        for (size_t o = 0; o < g->n_outputs; o++)
-            if (!same_elements(&outputs[0][o], &outputs[1][o])) abort();
-    for (int i = 0; i < 2; i++) {
-        interpreter_close(&in[i]);
-        free(outputs[i]);
-    }
-}
 
 /* --- ONNX files --------------------------------------------------------------------------------------------------- */
 
@@ -118,7 +43,7 @@ static void run_file(const uint8_t *data, size_t size) {
         if (!t->data) abort();
         for (size_t k = 0; k < count; k++) ((uint8_t *)t->data)[k * dtype_bytes(t->type)] = (uint8_t)(k % 3);
     }
-    if (fits) run_both(g, inputs, 0);
+    if (fits) (void)run_both(g, inputs, 0, NULL);
     for (size_t i = 0; i < MAX_TENSORS; i++) free(owned[i]);
     graph_close(&g);
 }
@@ -256,7 +181,7 @@ static void run_recipe(bytes b) {
     /* Outputs: the last values, so that chains have insides. */
     for (unsigned i = next(&b) % 3 + 1; i > 0 && i <= g->n_values; i--)
         g->outputs[g->n_outputs++] = (int32_t)(g->n_values - i);
-    if (graph_sort(g, &error) == MINNOW_OK) run_both(g, inputs, (int)threaded);
+    if (graph_sort(g, &error) == MINNOW_OK) (void)run_both(g, inputs, (int)threaded, NULL);
     graph_close(&g);
 }
 
@@ -424,7 +349,7 @@ static void run_chain(bytes b) {
                                       : add_linear(g, &b, constants, inputs);
     g->outputs[g->n_outputs++] = end;
     if (next(&b) % 4 == 0) g->outputs[g->n_outputs++] = (int32_t)(next(&b) % g->n_values); /* an inside, seen */
-    if (graph_sort(g, &error) == MINNOW_OK) run_both(g, inputs, threaded);
+    if (graph_sort(g, &error) == MINNOW_OK) (void)run_both(g, inputs, threaded, NULL);
     graph_close(&g);
 }
 
