@@ -341,7 +341,7 @@ static void counts_are_complete(void **state) {
     const report_input in = input_of(x);
     char *page = page_of(&in);
     size_t role = 0;
-    for (const char *p = page; (p = strstr(p, "values counted in each bar\"")) != NULL; role++) {
+    for (const char *p = page; (p = strstr(p, "\"values counted in each bar")) != NULL; role++) {
         const char *table_end = strstr(p, "</table>");
         unsigned long long sums[SMALL_LAYERS] = {0}, n;
         int used;

@@ -135,9 +135,12 @@ static void put_histogram(html_writer *w, const role_charts *c, size_t layer) {
 
 /* --- Tables --------------------------------------------------------------------------------------------------- */
 
+/* "query": of the site "layer.0.query" */
+static const char *role_name(const role_charts *c) { return ranges_site(c->r, 0, c->role)->name + strlen("layer.0."); }
+
 static void put_ranges(html_writer *w, const role_charts *c) {
     char name[96];
-    snprintf(name, sizeof name, "ranges of the site, %s", ranges_site(c->r, 0, c->role)->name + strlen("layer.0."));
+    snprintf(name, sizeof name, "ranges, %s", role_name(c));
     report_table_begin(w, name, "site|method|#least|#most|#low end|#high end|#scale|#zero point|#clipped|#values");
     for (size_t i = 0; i < c->r->n_layers; i++) {
         const range_site *s = ranges_site(c->r, i, c->role);
@@ -160,8 +163,9 @@ static void put_ranges(html_writer *w, const role_charts *c) {
 }
 
 static void put_counts(html_writer *w, const role_charts *c) {
-    char name[48];
-    report_table_open(w, "values counted in each bar");
+    char name[96];
+    snprintf(name, sizeof name, "values counted in each bar, %s", role_name(c));
+    report_table_open(w, name);
     report_table_column(w, "#from", 5);
     report_table_column(w, "#to", 3);
     for (size_t i = 0; i < c->r->n_layers; i++)

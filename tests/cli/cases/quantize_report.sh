@@ -14,7 +14,7 @@ quantize() { minnow quantize --model tiny --texts "$texts" --name "$hostile" --l
 quantize -o a.minnow --report a.html --eval sets | sed 's/[0-9]*\.[0-9] s/0.0 s/g; 2,$d'
 python3 "$DATA/read_page.py" a.html "$hostile" '<i>"free"</i>' "$texts" \
     "${task#sets/}" '<b onclick=alert(' 'a.minnow' 'plain'
-sha256sum < a.html
+sed 's/Written by minnow [^<]*/VERSION/' a.html | sha256sum
 # One folder at a time, from saved ranges; the page says where they came from. Every tier, any number of threads.
 minnow calibrate --model tiny --texts "$texts" -o r.json > /dev/null
 quantize --ranges r.json -o a.minnow --report b.html --eval "$task" --eval sets/plain > /dev/null
