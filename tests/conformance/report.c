@@ -71,7 +71,7 @@ static const struct { const char *title, *text; } sections[N_EXCLUSIONS] = {
     [BY_OPSET] = {"Opsets that are not read", "Opsets 11 to 23 are."},
     [BY_TYPE] = {"Types that are not held", "Of an input or an output of the graph."},
     [BY_CORRECTION] = {"Outputs that later releases corrected", "Ours are those of `onnx` 1.23 and onnxruntime."},
-    [BY_DATA] = {"Expected outputs that the standard does not give", "Each by its name; onnxruntime differs from them too."},
+    [BY_DATA] = {"Expected outputs that the standard does not give", "By name; onnxruntime differs from them too."},
 };
 
 static void write_report(FILE *out, const node_test *tests, size_t n, grouped *groups) {

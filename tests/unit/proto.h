@@ -8,8 +8,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef PROTO_BYTES
+#define PROTO_BYTES 8192
+#endif
+
 typedef struct proto {
-    uint8_t bytes[8192];
+    uint8_t bytes[PROTO_BYTES];
     size_t n;
 } proto;
 

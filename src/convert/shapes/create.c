@@ -68,8 +68,8 @@ static minnow_status infer_shape(const shape_op *op, int variant) {
     (void)variant;
     op_set(op, 0, DTYPE_INT64, &unknown);
     if (x->rank < 0) return MINNOW_OK;
-    start = graph_node_int(op->node, "start", 0);
-    end = graph_node_int(op->node, "end", x->rank);
+    start = op->node->opset < 15 ? 0 : graph_node_int(op->node, "start", 0);
+    end = op->node->opset < 15 ? x->rank : graph_node_int(op->node, "end", x->rank);
     start = clamp(start < 0 ? start + x->rank : start, 0, x->rank);
     end = clamp(end < 0 ? end + x->rank : end, 0, x->rank);
     dims[0] = end > start ? end - start : 0;

@@ -33,14 +33,16 @@ static minnow_status set_same_elements(const shape_op *op, const shape *s) {
  * they are unknown. */
 static minnow_status solve_reshape(const shape_op *op, const shape *x, const uint8_t *copied, int hole, shape *s) {
     extent have = extent_number(1), rest = extent_number(1);
-    int d;
+    int d, is_empty = 0;
     if (x->rank < 0) return MINNOW_OK;
-    for (d = 0; d < x->rank; d++)
+    for (d = 0; d < x->rank; d++) {
         if (d >= s->rank || !copied[d]) have = extent_multiply(&op->in->terms, have, x->dims[d]);
+        else is_empty |= extent_is(x->dims[d], 0);
+    }
     for (d = 0; d < s->rank; d++)
         if (d != hole && !(d < x->rank && copied[d])) rest = extent_multiply(&op->in->terms, rest, s->dims[d]);
     if (hole < 0) {
-        if (extent_is_number(have) && extent_is_number(rest) && !extent_same(have, rest))
+        if (extent_is_number(have) && extent_is_number(rest) && !extent_same(have, rest) && !is_empty)
             return op_fail(op, "%lld elements into %lld", (long long)have.factor, (long long)rest.factor);
         return MINNOW_OK;
     }
@@ -54,7 +56,7 @@ static minnow_status solve_reshape(const shape_op *op, const shape *x, const uin
 static minnow_status infer_reshape(const shape_op *op, int variant) {
     const shape *x = op_shape(op, 0), *given = op_shape(op, 1);
     const partial *target = op_partial(op, 1);
-    const int keep_zero = graph_node_int(op->node, "allowzero", 0) != 0;
+    const int keep_zero = op->node->opset >= 14 && graph_node_int(op->node, "allowzero", 0) != 0;
     uint8_t copied[TENSOR_MAX_RANK] = {0};
     int hole = -1, d;
     shape s;

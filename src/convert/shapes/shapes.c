@@ -105,14 +105,12 @@ int op_numbers(const shape_op *op, size_t i, int64_t *out, size_t *n) {
 
 int op_list(const shape_op *op, const char *name, size_t i, int64_t *out, size_t *n) {
     const graph_attribute *a = graph_node_attribute(op->node, name);
-    if (a != NULL && a->type == ATTRIBUTE_INTS) {
-        if (a->n > SHAPES_MAX_ELEMENTS) return 0;
-        if (a->n > 0) memcpy(out, a->ints, a->n * sizeof *out);
-        *n = a->n;
-        return 1;
-    }
-    if (!op_has_input(op, i)) return -1;
-    return op_numbers(op, i, out, n);
+    if (op_has_input(op, i)) return op_numbers(op, i, out, n);
+    if (a == NULL || a->type != ATTRIBUTE_INTS) return -1;
+    if (a->n > SHAPES_MAX_ELEMENTS) return 0;
+    if (a->n > 0) memcpy(out, a->ints, a->n * sizeof *out);
+    *n = a->n;
+    return 1;
 }
 
 /* --- Outputs ------------------------------------------------------------------------------------------------ */

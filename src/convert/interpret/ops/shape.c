@@ -128,14 +128,30 @@ minnow_status ops_identity(op_context *c) {
     return ops_view(c, 0, 0, c->inputs[0]->rank, c->inputs[0]->dims);
 }
 
+/* The dim that -1 stands for: what x has over what the other dims hold. Copied dims count on neither side, so that an
+ * empty batch leaves the rest of the shape as it is. */
+static minnow_status open_dim(op_context *c, const tensor *x, unsigned copied, const int64_t *dims, int rank, int open,
+                              int64_t *out) {
+    int64_t have = 1, rest = 1;
+    for (int d = 0; d < x->rank; d++)
+        if (!(copied >> d & 1)) have *= x->dims[d];
+    for (int d = 0; d < rank; d++)
+        if (d != open && !(copied >> d & 1)) rest *= dims[d];
+    if (rest == 0 ? have != 0 : have % rest != 0)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld elements do not fill dims of %lld", (long long)have,
+                         (long long)rest);
+    *out = rest == 0 ? 0 : have / rest;
+    return MINNOW_OK;
+}
+
 minnow_status ops_reshape(op_context *c) {
     const int allow_zero = c->node->opset >= 14 && graph_node_int(c->node, "allowzero", 0) != 0;
     int64_t dims[TENSOR_MAX_RANK], known = 1;
     int open = -1;
+    unsigned copied = 0;
     size_t rank;
     TRY(ops_need(c, 2));
     const tensor *x = c->inputs[0];
-    const int64_t count = (int64_t)tensor_count(x);
     TRY(ops_ints(c, 1, dims, TENSOR_MAX_RANK, &rank));
     for (int d = 0; d < (int)rank; d++) {
         if (dims[d] == 0 && !allow_zero) {
@@ -143,6 +159,7 @@ minnow_status ops_reshape(op_context *c) {
                 return error_set(c->error, MINNOW_ERROR_FORMAT, "dim %d is copied from an input of rank %d", d,
                                  x->rank);
             dims[d] = x->dims[d];
+            copied |= 1u << d;
         }
         if (dims[d] == -1 && open < 0) {
             open = d;
@@ -151,14 +168,9 @@ minnow_status ops_reshape(op_context *c) {
         if (dims[d] < 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "dim %d is %lld", d, (long long)dims[d]);
         if (dims[d] != 0 && known > INT64_MAX / dims[d])
             return error_set(c->error, MINNOW_ERROR_FORMAT, "dims overflow");
-        known *= dims[d];
+        known *= dims[d] ? dims[d] : 1;
     }
-    if (open >= 0) {
-        if (known == 0 ? count != 0 : count % known != 0)
-            return error_set(c->error, MINNOW_ERROR_FORMAT, "%lld elements do not fill dims of %lld", (long long)count,
-                             (long long)known);
-        dims[open] = known == 0 ? 0 : count / known;
-    }
+    if (open >= 0) TRY(open_dim(c, x, copied, dims, (int)rank, open, &dims[open]));
     return ops_view(c, 0, 0, (int)rank, dims);
 }
 
