@@ -330,8 +330,11 @@ static void fold_constants(struct interpreter *in, size_t constant_bytes) {
 
 /* Floats become codes in some node: QuantizeLinear, DynamicQuantizeLinear, QLinearAdd, QAttention ... */
 static int rounds_to_codes(const graph *g) {
-    for (size_t i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i].op_type[0] == 'Q' || strncmp(g->nodes[i].op_type, "DynamicQuantize", 15) == 0) return 1;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const char *op_type = g->nodes[i].op_type;
+        if (op_type[0] == 'Q' && strcmp(op_type, "QuickGelu") != 0) return 1;
+        if (strncmp(op_type, "DynamicQuantize", 15) == 0) return 1;
+    }
     return 0;
 }
 

@@ -10,6 +10,7 @@ cmp hub/onnx/model_quantized.onnx alone/q.onnx && cmp alone/q.onnx "$GOLDEN/onnx
 quantize --to onnx -o - | cmp - alone/q.onnx
 quantize --to onnx -o hub > /dev/null && cmp hub/onnx/model_quantized.onnx alone/q.onnx
 minnow inspect alone/q.onnx --summary
+minnow embed --model hub 'hello world' | cut -c 1-90
 # A name that ends otherwise, and the other form under an ONNX file's name.
 quantize --to onnx -o q.bin > /dev/null && cmp q.bin alone/q.onnx && rm config.json
 quantize --to minnow -o m.onnx > /dev/null && minnow inspect m.onnx --summary | head -n 1
