@@ -43,6 +43,7 @@ typedef struct encoder {
     encoder_norm embedding_norm;
     encoder_layer *layers;   /* [n_layers] */
     arena memory;            /* holds what had to be transposed or summed; the rest points into the graph */
+    graph *unfused;          /* the graph without onnxruntime's fused operators; NULL: it has none */
 } encoder;
 
 /* The graph must have its shapes inferred (graph_infer_shapes) and outlive the encoder. Refuses NaN and infinite

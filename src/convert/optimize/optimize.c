@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "convert/optimize/match.h"
+#include "convert/optimize/unfuse.h"
 
 #define OPTIMIZE_MAX_LAYERS 128
 #define OPTIMIZE_MAX_TOKENS ((int64_t)1 << 20) /* in the batch of a graph of a fixed size */
@@ -226,6 +227,8 @@ static minnow_status match_encoder(matcher *m) {
     encoder *e = m->e;
     int32_t output = GRAPH_NO_VALUE;
     TRY(refuse_quantized(m));
+    TRY(unfuse(&e->unfused, m->original, m->error));
+    if (e->unfused != NULL) m->original = e->unfused;
     TRY(create_specimens(m));
     TRY(match_inputs(m));
     TRY(find_output(m, &output));
@@ -257,6 +260,7 @@ minnow_status optimize_encoder(encoder **out, const graph *g, minnow_error *erro
 void encoder_close(encoder **e) {
     if (e == NULL || *e == NULL) return;
     arena_free(&(*e)->memory);
+    graph_close(&(*e)->unfused);
     free(*e);
     *e = NULL;
 }
