@@ -26,6 +26,7 @@ static const interpreter_case cases[] = {
     {"Add", 17, 0, {"float32[2,0,1]", "float32[1,4] 1"}, {"float32[2,0,4]"}, 0},
     {"Add", 17, 0, {"float32[2,3] 1", "float32[2] 1"}, {0}, "do not broadcast"},
     {"Add", 17, 0, {"float32[2] 1", "int32[2] 1"}, {0}, "different types"},
+    {"Add", 17, 0, {"float32[2] 1", "float16[2] 1"}, {0}, "different types, float32 and float16"},
     {"Add", 17, 0, {"bool[2] 1", "bool[2] 1"}, {0}, "bool not supported"},
     {"Add", 17, 0, {"float32[2] 1", "-"}, {0}, "input 1 is missing"},
     {"Add", 17, 0, {"float32[2] 1"}, {0}, "1 inputs, at least 2 needed"},

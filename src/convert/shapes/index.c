@@ -209,7 +209,7 @@ static minnow_status split_sizes(const shape_op *op, extent size, int64_t *out, 
     int64_t sum = 0;
     *known = 0;
     if (given == 0 || parts > SHAPES_MAX_ELEMENTS) return MINNOW_OK;
-    if (given < 0) {
+    if (given < 0 || n == 0) { /* equal ones, the last one smaller */
         int64_t each;
         if (!extent_is_number(size) || parts == 0) return MINNOW_OK;
         each = size.factor / (int64_t)parts + (size.factor % (int64_t)parts != 0);

@@ -68,7 +68,7 @@ static minnow_status weights_of(op_context *c, size_t input, int axis, size_t n,
     stride_plan p;
     void *copy;
     int rank;
-    TRY(ops_same_type(c, 0, input));
+    if (w->type != x->type) return ops_unsupported_type(c, w->type); /* one may have been widened and the other not */
     *out = w->data;
     memcpy(rows.dims, x->dims + axis, (size_t)rows.rank * sizeof(int64_t));
     TRY(stride_broadcast(c, (const tensor *const[]){w, &rows}, 2, &rank, dims, &p));

@@ -200,8 +200,14 @@ minnow_status ops_unsupported_type(op_context *c, dtype type) {
     return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "type %s not supported", dtype_name(type));
 }
 
+/* What input i was before it was widened. */
+static dtype given_type(const op_context *c, size_t i) {
+    const int is_widened = c->inputs[i] == &c->in->op_widened[i];
+    return is_widened ? c->in->values[c->node->inputs[i]].t.type : c->inputs[i]->type;
+}
+
 minnow_status ops_same_type(op_context *c, size_t first, size_t second) {
-    const dtype a = c->inputs[first]->type, b = c->inputs[second]->type;
+    const dtype a = given_type(c, first), b = given_type(c, second);
     if (a == b) return MINNOW_OK;
     return error_set(c->error, MINNOW_ERROR_FORMAT, "inputs %zu and %zu have different types, %s and %s", first, second,
                      dtype_name(a), dtype_name(b));
