@@ -211,9 +211,11 @@ static minnow_status infer_arg(const shape_op *op, int variant) {
 
 static minnow_status infer_softmax(const shape_op *op, int variant) {
     const shape *x = op_shape(op, 0);
+    const int flattens = op->node->opset < 13; /* default axis 1, for a row too */
     int axis;
     (void)variant;
-    if (x->rank > 0) TRY(op_axis(op, graph_node_int(op->node, "axis", op->node->opset < 13 ? 1 : -1), x->rank, &axis));
+    if (x->rank > 0)
+        TRY(op_axis(op, graph_node_int(op->node, "axis", flattens ? 1 : -1), x->rank + (flattens && x->rank == 1), &axis));
     op_set(op, 0, op_type(op, 0), x);
     return MINNOW_OK;
 }

@@ -234,7 +234,7 @@ minnow_status ops_ints(op_context *c, size_t input, int64_t *out, size_t capacit
 }
 
 minnow_status ops_one_scalar(op_context *c, size_t input, double *out) {
-    if (tensor_count(c->inputs[input]) != 1)
+    if (c->inputs[input]->rank > 1 || tensor_count(c->inputs[input]) != 1)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu must be one element", input);
     *out = ops_scalar_f64(c->inputs[input], 0);
     return MINNOW_OK;

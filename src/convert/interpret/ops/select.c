@@ -119,7 +119,8 @@ minnow_status ops_hardmax(op_context *c) {
     const float one32 = 1;
     const double one64 = 1;
     if (x->type != DTYPE_FLOAT32 && x->type != DTYPE_FLOAT64) return ops_unsupported_type(c, x->type);
-    TRY(ops_axis(c, graph_node_int(c->node, "axis", flattens ? 1 : -1), x->rank, &axis));
+    TRY(ops_axis(c, graph_node_int(c->node, "axis", flattens ? 1 : -1), x->rank + (flattens && x->rank == 1), &axis));
+    if (axis == x->rank) axis = 0;
     const around a = split_at(x, axis, flattens ? x->rank : axis);
     TRY(ops_charge_product(c, tensor_count(x), 4, 1));
     TRY(ops_output(c, 0, x->type, x->rank, x->dims));
