@@ -9,10 +9,10 @@
 static minnow_status check_scale(const shape_op *op) {
     const shape *x = op_shape(op, 0), *scale = op_shape(op, 1);
     int axis;
-    if (x->rank < 1 || scale->rank != 1 || extent_is(scale->dims[0], 1)) return MINNOW_OK;
+    if (x->rank < 1 || scale->rank != 1) return MINNOW_OK;
+    if (!extent_is_number(scale->dims[0]) || extent_is(scale->dims[0], 1)) return MINNOW_OK; /* one needs no axis */
     TRY(op_axis(op, graph_node_int(op->node, "axis", 1), x->rank, &axis));
-    if (extent_is_number(x->dims[axis]) && extent_is_number(scale->dims[0]) &&
-        !extent_same(x->dims[axis], scale->dims[0]))
+    if (extent_is_number(x->dims[axis]) && !extent_same(x->dims[axis], scale->dims[0]))
         return op_fail(op, "%lld scales for an axis of %lld", (long long)scale->dims[0].factor,
                        (long long)x->dims[axis].factor);
     return MINNOW_OK;
