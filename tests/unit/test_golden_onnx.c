@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Small encoders that torch's two exporters wrote, as they are and quantized by onnxruntime's tool, with
- * onnxruntime's outputs: tests/golden/onnx. Each runs fused, node
- * by node, with one and more threads and on every tier: within the file's tolerance, and the same bits every time. */
+ * Small encoders of many architectures that torch's two exporters and tf2onnx wrote, as they are and quantized by
+ * onnxruntime's tool, with onnxruntime's outputs: tests/golden/onnx. Each runs fused, node by node, with one and more threads and on every tier: within the file's tolerance, and the same bits every time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,12 +18,18 @@
 
 #define MAX_VALUES 8
 
-static const char *const names[] = {"bert_ts11",        "bert_ts14",      "bert_ts17_pooled", "bert_ts17_sdpa",
-                                    "distilbert_ts14",  "bert_dynamo18",  "bert_dynamo20",
-                                    "bert_ort_dynamic_s8", "bert_ort_dynamic_u8", "bert_ort_qdq",
-                                    "bert_ort_qoperator", "bert_minnow_qdq", "bert_ort_fused",
-                                    "bert_ort_fused_session", "bert_ort_fused_dynamic",
-                                    "distilbert_ort_fused_f16"};
+static const char *const names[] = {
+    /* torch's exporters, tf2onnx */
+    "bert_ts11", "bert_ts14", "bert_ts17_pooled", "bert_ts17_sdpa", "bert_dynamo18", "bert_dynamo20", "bert_ts17_half",
+    "bert_ts14_int32", "bert_keras15", "distilbert_ts14", "roberta_ts14", "mpnet_ts17_mean", "electra_ts17", "albert_ts14",
+    "deberta2_ts17", "deberta2_dynamo20", "nomic_dynamo18", "modernbert_ts17_cls", "modernbert_dynamo20", "t5_ts14",
+    "t5_dynamo18", "clip_ts17", "squeezebert_ts14", "qwen3_dynamo20_last",
+    /* onnxruntime's quantizer and optimizers */
+    "bert_ort_dynamic_s8", "bert_ort_dynamic_u8", "bert_ort_qdq", "bert_ort_qoperator", "bert_ort_fused",
+    "bert_ort_fused_session", "bert_ort_fused_dynamic", "distilbert_ort_fused_f16",
+    /* minnow quantize --to onnx */
+    "bert_minnow_qdq",
+};
 
 /* Nested arrays -> shape and numbers, appended to `out` if it is not NULL. */
 static void read_nested(yyjson_val *v, int depth, tensor *shape, double *out, size_t *n) {
@@ -53,18 +58,21 @@ static double *numbers_of(yyjson_val *v, tensor *shape) {
     return numbers;
 }
 
-/* The case's tensor for graph input i, of the declared type (int64 in all of these). */
+/* The case's tensor for graph input i, of the declared type: int64 or int32. */
 static tensor input_of(const graph *g, size_t i, yyjson_val *inputs) {
     const graph_value *v = &g->values[g->inputs[i]];
     tensor t;
     yyjson_val *given = yyjson_obj_get(inputs, v->name);
     assert_non_null(given);
     double *numbers = numbers_of(given, &t);
-    assert_int_equal(v->type, DTYPE_INT64);
-    t.type = DTYPE_INT64;
+    t.type = v->type;
+    assert_true(t.type == DTYPE_INT64 || t.type == DTYPE_INT32);
     int64_t *ids = malloc(tensor_bytes(&t) + 8);
     assert_non_null(ids);
-    for (size_t k = 0; k < tensor_count(&t); k++) ids[k] = (int64_t)numbers[k];
+    for (size_t k = 0; k < tensor_count(&t); k++) {
+        if (t.type == DTYPE_INT64) ids[k] = (int64_t)numbers[k];
+        else ((int32_t *)(void *)ids)[k] = (int32_t)numbers[k];
+    }
     t.data = ids;
     free(numbers);
     return t;
