@@ -373,7 +373,7 @@ static void subtracted_bias(graph *g) { /* in the linear map before the last GEL
 }
 static void fused_product(graph *g) {
     graph_node *product = nth(g, "MatMul", 15);
-    product->op_type = "FusedMatMul";
+    product->op_type = "FusedGemv";
     product->domain = "com.microsoft";
 }
 
@@ -404,7 +404,7 @@ static const struct {
     {embeddings_alone, "(LayerNormalization)", "expected at least one layer, found embeddings alone"},
     {output_is_ids, "no encoder", "no output is a last hidden state [batch, tokens, hidden]"},
     {subtracted_bias, "(Sub)", "expected the linear map before the GELU"},
-    {fused_product, "(FusedMatMul)", "expected an operator of ONNX whose shapes are known"},
+    {fused_product, "(FusedGemv)", "expected an operator of ONNX whose shapes are known"},
 };
 
 static void expect_refusal(graph *g, const char *op, const char *message) {
@@ -423,6 +423,67 @@ static void test_refusals(void **state) {
         graph *g = open_graph(PLAIN);
         refusals[i].change(g);
         expect_refusal(g, refusals[i].op, refusals[i].message);
+        graph_close(&g);
+    }
+}
+
+/* --- onnxruntime's fused operators ---------------------------------------------------------------------------------- */
+
+#define FUSED "tests/golden/onnx/"
+
+static void unidirectional(graph *g) {
+    const graph_attribute a = {.name = "unidirectional", .type = ATTRIBUTE_INT, .i = 1};
+    const int32_t node = (int32_t)(nth(g, "Attention", 1) - g->nodes);
+    assert_int_equal(graph_add_attribute(g, node, &a, NULL), MINNOW_OK);
+}
+static void odd_heads(graph *g) { set_int(nth(g, "Attention", 1), "num_heads", 8); }
+static void fused_tanh(graph *g) { nth(g, "BiasGelu", 0)->op_type = "FastGelu"; }
+static void lengths_of_ids(graph *g) { /* a mask that is not EmbedLayerNormalization's */
+    graph_node *attention = nth(g, "Attention", 0);
+    attention->inputs[3] = attention->inputs[2];
+}
+static void fused_positions(graph *g) { /* rows chosen by the ids */
+    graph_node *embed = nth(g, "EmbedLayerNormalization", 0);
+    int32_t *inputs = arena_array(&g->memory, 9, sizeof *inputs);
+    assert_non_null(inputs);
+    memcpy(inputs, embed->inputs, embed->n_inputs * sizeof *inputs);
+    inputs[8] = inputs[0];
+    embed->inputs = inputs;
+    embed->n_inputs = 9;
+}
+
+static const struct {
+    void (*change)(graph *g);
+    const char *op, *message;
+} fused_refusals[] = {
+    {unidirectional, "(Attention)", "expected attention's product of probabilities and values"},
+    {odd_heads, "(MatMul)", "expected 8 heads as in the layers after it, found 4"},
+    {fused_tanh, "(Gelu)", "expected the exact GELU, found approximate = 'tanh'"},
+    {lengths_of_ids, "(Attention)", "expected attention's product of probabilities and values"},
+    {fused_positions, "(Gather)", "expected one table of words, found a second"},
+};
+
+/* Taken apart they are the encoder that was fused, and compute what the fused ones do. */
+static void test_fused(void **state) {
+    static const struct { const char *source, *fused; double tolerance; } pairs[] = {
+        {FUSED "bert_ts14.onnx", FUSED "bert_ort_fused.onnx", 0},
+        {FUSED "distilbert_ts14.onnx", FUSED "distilbert_ort_fused_f16.onnx", 2e-3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        graph *source = open_graph(pairs[i].source), *fused = open_graph(pairs[i].fused);
+        encoder *a = recognise(source), *b = recognise(fused);
+        same_encoder(pairs[i].fused, a, b, pairs[i].tolerance);
+        encoder_close(&a);
+        encoder_close(&b);
+        graph_close(&source);
+        graph_close(&fused);
+    }
+    compare_with_graph(FUSED "bert_ort_fused.onnx", 1e-5);
+    compare_with_graph(FUSED "bert_ort_fused_session.onnx", 1e-5);
+    for (size_t i = 0; i < sizeof fused_refusals / sizeof fused_refusals[0]; i++) {
+        graph *g = open_graph(FUSED "bert_ort_fused.onnx");
+        fused_refusals[i].change(g);
+        expect_refusal(g, fused_refusals[i].op, fused_refusals[i].message);
         graph_close(&g);
     }
 }
@@ -575,7 +636,7 @@ static void test_layout(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exporters_agree), cmocka_unit_test(test_import),        cmocka_unit_test(test_forward_pass),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_contradiction), cmocka_unit_test(test_same_function),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_fused),         cmocka_unit_test(test_contradiction), cmocka_unit_test(test_same_function),
         cmocka_unit_test(test_quantized),       cmocka_unit_test(test_layout),        cmocka_unit_test(test_real_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,9 +113,9 @@ static int is_product(const unfusing *u, size_t input) {
 }
 
 static int skip_norm(unfusing *u) {
-    const int second = is_product(u, 1) && !is_product(u, 0); /* the bias is the product's */
     int32_t sum;
-    if (input_of(u, 2) == NONE) return 0;
+    if (input_of(u, 1) == NONE || input_of(u, 2) == NONE) return 0;
+    const int second = is_product(u, 1) && !is_product(u, 0); /* the bias is the product's */
     sum = add(u, input_of(u, (size_t)second), input_of(u, 4));
     sum = builder_op(&u->b, "Add", sum, input_of(u, (size_t)!second), NONE);
     name_output(u);
@@ -151,7 +151,7 @@ static int32_t swapped(unfusing *u, size_t input, const char *attribute) {
 static int fused_matmul(unfusing *u) {
     const float alpha = graph_node_float(u->node, "alpha", 1);
     int32_t a, b;
-    if (graph_node_int(u->node, "transBatchA", 0) != 0 || graph_node_int(u->node, "transBatchB", 0) != 0 ||
+    if (input_of(u, 1) == NONE || graph_node_int(u->node, "transBatchA", 0) != 0 || graph_node_int(u->node, "transBatchB", 0) != 0 ||
         u->from->values[u->node->inputs[0]].rank < 2 || u->from->values[u->node->inputs[1]].rank < 2 ||
         float_of(u, u->node->inputs[0]) != DTYPE_FLOAT32)
         return 0;
@@ -246,7 +246,7 @@ static int is_plain(const unfusing *u, int64_t hidden, size_t first_other) {
         if (u->node->inputs[i] >= 0) return 0;
     for (size_t i = 1; i < u->node->n_outputs; i++)
         if (u->node->outputs[i] >= 0) return 0;
-    return n > 0 && hidden > 0 && hidden % n == 0 && graph_node_int(u->node, "unidirectional", 0) == 0 &&
+    return n > 0 && hidden > 0 && hidden <= INT32_MAX && hidden % n == 0 && graph_node_int(u->node, "unidirectional", 0) == 0 &&
            graph_node_int(u->node, "do_rotary", 0) == 0 && graph_node_attribute(u->node, "qkv_hidden_sizes") == NULL;
 }
 
