@@ -74,10 +74,20 @@ minnow_status op_infer_gemm(const shape_op *op, int variant) {
 
 #define EINSUM_MAX_TEXT 256
 
-/* One operand's letters against its shape; sizes[letter] gathers what is known. */
+/* What two sizes of a letter make together: 1 gives way, and two names may be 1 each. */
+static extent einsum_join(extent a, extent b) {
+    if (extent_same(a, b) || extent_is(b, 1)) return a;
+    if (extent_is(a, 1) || extent_is_number(b)) return b;
+    return extent_is_number(a) ? a : extent_unknown();
+}
+
+/* One operand's letters against its shape; sizes[letter] gathers what is known, and starts as 1. */
 static minnow_status einsum_operand(const shape_op *op, const char *letters, int n, const shape *x, extent *sizes) {
     int i;
-    if (x->rank < 0) return MINNOW_OK;
+    if (x->rank < 0) {
+        for (i = 0; i < n; i++) sizes[(unsigned char)letters[i]] = extent_unknown();
+        return MINNOW_OK;
+    }
     if (x->rank != n) return op_fail(op, "%d letters for a tensor of rank %d", n, x->rank);
     for (i = 0; i < n; i++) {
         extent *known = &sizes[(unsigned char)letters[i]];
@@ -85,8 +95,7 @@ static minnow_status einsum_operand(const shape_op *op, const char *letters, int
         if (extent_is_number(*known) && extent_is_number(size) && !extent_same(*known, size) && !extent_is(size, 1) &&
             !extent_is(*known, 1))
             return op_fail(op, "'%c' is %lld and %lld", letters[i], (long long)known->factor, (long long)size.factor);
-        if (!extent_is_known(*known) || extent_is(*known, 1) || (extent_is_number(size) && !extent_is(size, 1)))
-            *known = size;
+        *known = einsum_join(*known, size);
     }
     return MINNOW_OK;
 }
@@ -103,7 +112,7 @@ static minnow_status infer_einsum(const shape_op *op, int variant) {
     op_set(op, 0, op_type(op, 0), &shapes_no_shape);
     if (strlen(equation) >= EINSUM_MAX_TEXT || strchr(equation, '.') != NULL || strstr(equation, "->") == NULL)
         return MINNOW_OK;
-    for (i = 0; i < 256; i++) sizes[i] = extent_unknown();
+    for (i = 0; i < 256; i++) sizes[i] = extent_number(1);
     for (; *equation != '\0'; equation++) {
         const int arrow = equation[0] == '-' && equation[1] == '>';
         if (arrow || *equation == ',') {
