@@ -48,12 +48,14 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 # Pieces of the files that include them, once for each instruction set.
 PIECES = {
     "src/convert/math/math_impl.h", "src/convert/math/math_functions.h", "src/convert/math/math_gemm.h",
+    "src/convert/math/math_quantize.h", "src/convert/math/int8_impl.h",
     "src/run/kernels/kernels_impl.h", "src/run/kernels/functions.h", "src/run/kernels/rows_impl.h",
     "src/run/kernels/dot_impl.h", "src/run/kernels/linear_impl.h", "src/run/kernels/linear_meanwhile.h",
     "src/run/kernels/attention_impl.h", "src/run/kernels/tile_wasm.h", "src/run/kernels/tile_wasm_i16.h",
     "src/run/kernels/verbs_scalar.h", "src/run/kernels/verbs_avx2.h", "src/run/kernels/verbs_avx512.h",
     "src/run/kernels/verbs_neon.h", "src/run/kernels/verbs_wasm.h", "src/run/kernels/tile_i8mm.h", "src/run/kernels/linear_amx.h",
-    "src/run/kernels/attention_amx.h",
+    "src/run/kernels/attention_amx.h", "src/run/kernels/exponentials_wasm.h", "src/run/kernels/finish_wasm.h",
+    "src/run/kernels/linear_wasm_i16.h",
     "src/base/crc32c_streams.h",
 }
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)

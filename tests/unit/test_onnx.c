@@ -631,7 +631,13 @@ static int round_trip(const char *path) {
     file_map once, twice;
     const minnow_status status = onnx_open(&first, path, 0, &error);
     if (status == MINNOW_ERROR_FORMAT || status == MINNOW_ERROR_UNSUPPORTED) return 0;
-    if (status != MINNOW_OK || onnx_write(first, written, &error) != MINNOW_OK) fail_msg("%s", error.message);
+    if (status != MINNOW_OK) fail_msg("%s", error.message);
+    if (first->n_branches > 0) { /* are read, not written */
+        assert_int_equal(onnx_write(first, written, &error), MINNOW_ERROR_UNSUPPORTED);
+        graph_close(&first);
+        return 0;
+    }
+    if (onnx_write(first, written, &error) != MINNOW_OK) fail_msg("%s", error.message);
     if (onnx_open(&second, written, 0, &error) != MINNOW_OK) fail_msg("%s", error.message);
     same_graph(first, second);
     assert_int_equal(file_map_open(&once, written, &error), MINNOW_OK);

@@ -212,6 +212,7 @@ static void test_contrib_quantization(void **state) {
     y[0] = node(g, "MatMulIntegerToFloat", "y0", 4, x, w, scale, scale), ms(g);
     y[1] = node(g, "DynamicQuantizeMatMul", "y1", 3, f, w, scale), ms(g);
     y[2] = node(g, "QAttention", "y2", 5, x, w, bias, scale, scale), ms(g);
+    set_int(g, "num_heads", 4);
     y[3] = node(g, "QEmbedLayerNormalization", "y3", 3, ids, ids, words), ms(g);
     y[4] = node(g, "QGemm", "y4", 6, rows, scale, zero, w, scale, zero), ms(g);
     y[5] = node(g, "QGemm", "y5", 9, rows, scale, zero, w, scale, zero, bias, scale, zero), ms(g);
