@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the tiers of the WASM modules: the linear layers by themselves, and whole encodes of texts of 8 to 256 tokens.
-// Prints JSON lines. `make vnni-bench` makes a folder with all it needs; there, in Node 22 or later (relaxed SIMD):
+// Times the tiers of the WASM modules: the linear layers by themselves, whole encodes of texts of 8 to 256 tokens, and
+// the engine's steps (bench_stages). Prints JSON lines. `make vnni-bench` makes a folder with all it needs; there, in Node 22 or later (relaxed SIMD):
 //
 //   node bench.mjs [--quick]           in Node
 //   node bench.mjs --browser [PROGRAM] in Chromium (PROGRAM, or $CHROMIUM, or /usr/bin/chromium)
@@ -134,6 +134,16 @@ async function benchChoice(module, model, name, print) {
   }
 }
 
+/** The engine's steps on each tier, if there is a model. */
+async function benchStages(variant, quick, print) {
+  const model = await readFile('model.minnow');
+  if (model === null) return;
+  const stages = await WebAssembly.compile(await readFile(`bench_stages-${variant}.wasm`));
+  const args = ['-', '--tokens', quick ? '16,128' : '8,16,32,64,128,256'];
+  const line = (text, stream) => stream === 1 && print({ bench: 'stage', variant, ...JSON.parse(text) });
+  runCommand(stages, args, line, model);
+}
+
 async function main(quick, print) {
   const golden = JSON.parse(new TextDecoder().decode(await readFile('same_bytes.json')));
   const lines = new TextDecoder().decode(await readFile('same_bytes_texts.jsonl')).trim().split('\n');
@@ -153,6 +163,7 @@ async function main(quick, print) {
       await checkBytes(engine, name, golden, texts, print);
       benchEncode(engine, name, quick ? [16, 128] : [8, 16, 32, 64, 128, 256], quick ? 300 : 1200, print);
     }
+    await benchStages(variant, quick, print);
     const check = await WebAssembly.compile(await readFile(`check_kernels-${variant}.wasm`));
     for (const kernel of quick ? ['linear'] : ['linear', 'linear_add', 'linear_codes', 'linear_gelu_codes', 'gelu',
                                                'quantize', 'norm_codes', 'attention'])
