@@ -49,7 +49,8 @@ export function table(head, body) {
     return element;
   };
   const rows = body.map(([first, ...rest]) => html('tr', cell('th', 'row')(first), ...rest.map(cell('td'))));
-  const scroll = html('div', html('table', html('thead', html('tr', ...head.map(cell('th', 'col')))), html('tbody', ...rows)));
+  const scroll = html('div',
+    html('table', html('thead', html('tr', ...head.map(cell('th', 'col')))), html('tbody', ...rows)));
   scroll.className = 'scroll';
   scroll.tabIndex = 0;
   return scroll;

@@ -185,7 +185,8 @@ function show(result) {
       rows: rowsOf(products, totals, ms),
       head: ['', 'ms', 'texts/s', '×\u00a0Minnow’s'],
       body: products.map(({ name }, p) =>
-        [name, totals[p].toFixed(1), ((texts.length / totals[p]) * 1000).toFixed(0), (totals[p] / totals[0]).toFixed(2)]),
+        [name, totals[p].toFixed(1), ((texts.length / totals[p]) * 1000).toFixed(0),
+          (totals[p] / totals[0]).toFixed(2)]),
     }),
     ...speedFigures(result),
     figure({

@@ -27,7 +27,8 @@ let loading = null; // AbortController of the load that is under way
 function showProgress({ phase, loaded, total, fromCache }) {
   if (phase !== 'download') return;
   at('progress').value = total > 0 ? loaded / total : 0;
-  at('progress-text').textContent = `${megabytes(loaded)} of ${megabytes(total)}${fromCache ? ', from this browser’s cache' : ''}`;
+  at('progress-text').textContent =
+    `${megabytes(loaded)} of ${megabytes(total)}${fromCache ? ', from this browser’s cache' : ''}`;
 }
 
 function showProblem(text) {
@@ -37,7 +38,8 @@ function showProblem(text) {
 
 /** The line for an error: what to run where the files are not there, else the library's own. */
 function problemOf(error) {
-  if (error?.code === 'network') return `${error.message}. Locally, \`make web\` serves this page, the engine and the model.`;
+  if (error?.code === 'network')
+    return `${error.message}. Locally, \`make web\` serves this page, the engine and the model.`;
   return error?.message ?? String(error);
 }
 

@@ -66,7 +66,8 @@ const minnowSource = {
 
 async function bundle(entry, name) {
   await build({
-    entryPoints: [entry], outfile: path.join(args.out, name), bundle: true, format: 'esm', minify: true, target: 'es2022',
+    entryPoints: [entry], outfile: path.join(args.out, name), bundle: true, format: 'esm', minify: true,
+    target: 'es2022',
     legalComments: 'none', logLevel: 'error', plugins: [minnowSource], nodePaths: [path.join(HERE, 'node_modules')],
     // Runtimes and models are fetched from where the page says, never found beside a script.
     loader: { '.wasm': 'empty' },
@@ -84,7 +85,8 @@ async function main() {
     else await copy(page, name);
   }
   await bundle(path.join(args.package, 'src/worker.js'), 'worker.js');
-  for (const name of await fs.readdir(args.wasm)) if (name.endsWith('.wasm')) await copy(path.join(args.wasm, name), `wasm/${name}`);
+  for (const name of await fs.readdir(args.wasm)) if (name.endsWith('.wasm')) await copy(path.join(args.wasm, name),
+    `wasm/${name}`);
   for (const name of ['ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']) {
     await copy(path.join(ORT, name), `ort/${name}`);
   }

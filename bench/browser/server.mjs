@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // Loopback servers for pages that are tested, measured or shown: files, answers made on the spot, and networks that are
-// slow (network.mjs), break off, stall or lie. Every port is an origin of its own. A file FILE.br beside FILE is sent in
-// place of it to whom takes brotli.
+// slow (network.mjs), break off, stall or lie. Every port is an origin of its own. A file FILE.br beside FILE is sent
+// in place of it to whom takes brotli.
 //
 //   const site = await startSite({ isolated: true });
 //   site.answer('/page', { type: 'text/html', body: '<!doctype html>' });
@@ -41,7 +41,8 @@ const ISOLATED = {
 };
 const READABLE = {
   'access-control-allow-origin': '*', 'access-control-allow-headers': '*',
-  'access-control-expose-headers': 'content-length, content-range, etag', 'cross-origin-resource-policy': 'cross-origin',
+  'access-control-expose-headers': 'content-length, content-range, etag',
+  'cross-origin-resource-policy': 'cross-origin',
 };
 
 /** @typedef {import('./network.mjs').Link} Link */
@@ -60,15 +61,19 @@ const READABLE = {
  * @property {Link} [link] in place of the site's
  */
 
-/** @typedef {{body: Uint8Array, type: string, key: string, file: string}} Found key: names this version of the file; '': no file */
+/**
+ * @typedef {{body: Uint8Array, type: string, key: string, file: string}} Found key: names this version of the file; '':
+ *   no file
+ */
 
 /**
  * @typedef {object} SiteOptions
- * @property {Record<string, string>} [folders] what lies where: path prefix -> folder or file; the longest prefix counts.
- *   Default: '/' is the repository
+ * @property {Record<string, string>} [folders] what lies where: path prefix -> folder or file; the longest prefix
+ *   counts. Default: '/' is the repository
  * @property {boolean} [isolated] sends COOP and COEP, so that pages may share memory
  * @property {boolean} [cors] other origins may read everything
- * @property {boolean} [compress] brotli or gzip for text and WASM, as browsers ask; each file is compressed once, before it counts
+ * @property {boolean} [compress] brotli or gzip for text and WASM, as browsers ask; each file is compressed once,
+ *   before it counts
  * @property {Link} [link] the network. Default: as fast as it goes
  * @property {Record<string, string>} [headers] of every answer
  * @property {number} [port] default: any that is free
@@ -174,7 +179,8 @@ export class Site {
     await link?.arrive();
     const handler = this.#handlers.get(path);
     const found = handler === undefined ? await this.#content(path, behaviour)
-      : { body: Buffer.from(JSON.stringify(await handler(request, await textOf(request)) ?? null)), type: 'application/json', key: '', file: '' };
+      : { body: Buffer.from(JSON.stringify(await handler(request, await textOf(request)) ?? null)),
+        type: 'application/json', key: '', file: '' };
     const headers = { ...this.#headers(), ...behaviour.headers };
     if (found === null) {
       entry.status = 404;
@@ -245,7 +251,8 @@ export class Site {
     const status = behaviour.status ?? 200;
     const takesBrotli = headers.range === undefined && /\bbr\b/.test(String(headers['accept-encoding'] ?? ''));
     const coded = takesBrotli && file !== '' ? await this.#read(`${file}.br`) : null;
-    if (coded !== null) return { status, body: coded.body, more: { 'content-encoding': 'br', vary: 'accept-encoding' } };
+    if (coded !== null)
+      return { status, body: coded.body, more: { 'content-encoding': 'br', vary: 'accept-encoding' } };
     if (this.#options.compress && COMPRESSED.test(type)) {
       const encoding = ['br', 'gzip'].find((name) => (headers['accept-encoding'] ?? '').includes(name));
       if (encoding !== undefined) {

@@ -10,7 +10,8 @@ import { median, openPage, rounded } from './chromium.mjs';
 const PAUSE_MS = 5; // between two engines' turns: the threads of the last may spin for a while
 const RUNS = 20; // of each engine at each length, or more
 
-const minnow = (config, threads, options) => ({ name: 'minnow', config, threads, kind: 'minnow', options: { threads, ...options } });
+const minnow = (config, threads, options) =>
+  ({ name: 'minnow', config, threads, kind: 'minnow', options: { threads, ...options } });
 const peer = (config, threads, file) =>
   ({ name: 'onnxruntime-web', config, threads, kind: 'onnxruntime', options: { threads, file } });
 
@@ -45,7 +46,8 @@ async function setUp(pages, browser, url) {
   for (const engine of ENGINES) {
     const page = await pageOf(pages, browser, url, engine.threads);
     try {
-      const info = await page.evaluate((e) => window.bench.setUp(e.label, e.kind, e.options), { ...engine, label: label(engine) });
+      const info = await page.evaluate((e) => window.bench.setUp(e.label, e.kind, e.options),
+        { ...engine, label: label(engine) });
       ready.push({ ...engine, label: label(engine), page, info });
     } catch (error) {
       process.stderr.write(`bench.mjs: without ${label(engine)}: ${error.message.split('\n')[0]}\n`);
@@ -74,9 +76,11 @@ async function measureLength(engines, tokens, rounds) {
 /** How alike minnow's vector is to the FP32 model's, or to whatever is there of the peer. */
 async function likeness(engines, tokens) {
   const ours = engines.find((e) => e.name === 'minnow' && e.threads === 1);
-  const theirs = engines.find((e) => e.config === 'FP32') ?? engines.find((e) => e.name !== 'minnow' && e.threads === 1);
+  const theirs = engines.find((e) => e.config === 'FP32') ?? engines.find((e) => e.name !== 'minnow' &&
+    e.threads === 1);
   if (!ours || !theirs) return {};
-  const cosine = await ours.page.evaluate(([a, b, n]) => window.bench.likeness(a, b, n), [ours.label, theirs.label, tokens]);
+  const cosine = await ours.page.evaluate(([a, b, n]) => window.bench.likeness(a, b, n),
+    [ours.label, theirs.label, tokens]);
   if (cosine < 0.95) throw new Error(`${ours.label} and ${theirs.label} do not compute the same: cosine ${cosine}`);
   return { cosine_to_peer: rounded(cosine, 4) };
 }

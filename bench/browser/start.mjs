@@ -1,7 +1,8 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
 // From navigation to the first vector: cold, over a slow line on a slow processor, beside transformers.js; and warm,
-// with the model in the page's cache. A page reports when it has a vector (pages/report.js); times count from navigation.
+// with the model in the page's cache. A page reports when it has a vector (pages/report.js); times count from
+// navigation.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -48,7 +49,8 @@ function waterfallOf(page) {
   return page.evaluate(() =>
     /** @type {PerformanceResourceTiming[]} */ ([...performance.getEntriesByType('navigation'),
       ...performance.getEntriesByType('resource')]).map((e) => ({
-      file: new URL(e.name).pathname.slice(1), start_ms: Math.round(e.startTime), first_byte_ms: Math.round(e.responseStart),
+      file: new URL(e.name).pathname.slice(1), start_ms: Math.round(e.startTime),
+      first_byte_ms: Math.round(e.responseStart),
       end_ms: Math.round(e.responseEnd), wire_bytes: e.encodedBodySize, bytes: e.decodedBodySize,
     })));
 }
@@ -90,7 +92,8 @@ export async function measureColdStart(browser, url, runs) {
   for (let run = 0; run < runs; run++) {
     for (const [i, { name, page }] of COLD.entries()) {
       results[i].push(await coldStart(browser, url, page));
-      process.stderr.write(`cold start ${run + 1}/${runs}: ${name} ${(results[i][run].vector_ms / 1000).toFixed(2)} s\n`);
+      process.stderr.write(
+        `cold start ${run + 1}/${runs}: ${name} ${(results[i][run].vector_ms / 1000).toFixed(2)} s\n`);
     }
   }
   return COLD.map(({ name }, i) => {
@@ -126,7 +129,8 @@ export async function measureWarmStart(browser, url, runs) {
       }
       const { script_ms, ready_ms, vector_ms, phases, picked } = middle(results);
       rows.push({
-        measure: 'warm start', engine: 'minnow', config, runs, median_ms: rounded(median(results.map((r) => r.vector_ms)), 1),
+        measure: 'warm start', engine: 'minnow', config, runs,
+        median_ms: rounded(median(results.map((r) => r.vector_ms)), 1),
         least_ms: rounded(Math.min(...results.map((r) => r.vector_ms)), 1), first_visit_ms: rounded(first.vector_ms, 1),
         middle: { script_ms, ready_ms, vector_ms, phases }, picked,
       });

@@ -34,8 +34,10 @@ function startTables(rows) {
   const warm = rows.filter((row) => row.measure === 'warm start');
   const lines = [];
   if (cold.length) {
-    lines.push(...table(['cold start', 's', 'least', 'script runs at', 'ready at', 'scripts MB', 'WASM MB', 'model MB', 'all MB'],
-      cold.map((r) => [r.engine, (r.median_ms / 1000).toFixed(2), (r.least_ms / 1000).toFixed(2), (r.script_ms / 1000).toFixed(2),
+    lines.push(...table(['cold start', 's', 'least', 'script runs at', 'ready at', 'scripts MB', 'WASM MB', 'model MB',
+      'all MB'],
+      cold.map((r) => [r.engine, (r.median_ms / 1000).toFixed(2), (r.least_ms / 1000).toFixed(2),
+        (r.script_ms / 1000).toFixed(2),
         (r.ready_ms / 1000).toFixed(2), mb(r.script_bytes), mb(r.wasm_bytes), mb(r.model_bytes), mb(r.total_bytes)])));
     for (const r of cold) {
       lines.push(...table([`${r.engine}: file`, 'asked at ms', 'first byte', 'end', 'bytes on the wire'],
@@ -44,7 +46,8 @@ function startTables(rows) {
   }
   if (warm.length) {
     lines.push(...table(['warm start', 'ms', 'least', 'script runs at', 'ready at', 'vector at'],
-      warm.map((r) => [r.config, r.median_ms, r.least_ms, ...['script_ms', 'ready_ms', 'vector_ms'].map((k) => r.middle[k].toFixed(1))])));
+      warm.map((r) => [r.config, r.median_ms, r.least_ms,
+        ...['script_ms', 'ready_ms', 'vector_ms'].map((k) => r.middle[k].toFixed(1))])));
   }
   return lines;
 }
@@ -53,11 +56,13 @@ function startTables(rows) {
 export function markdown(rows) {
   const of = (measure) => rows.filter((row) => row.measure === measure);
   const lines = [];
-  for (const r of of('machine')) lines.push(`${r.processor}, ${r.processors} processors; Chromium ${r.chromium}; load ${r.load}`, '');
+  for (const r of of('machine')) lines.push(
+    `${r.processor}, ${r.processors} processors; Chromium ${r.chromium}; load ${r.load}`, '');
   if (of('speed').length) lines.push(...speedTables(of('speed')));
   lines.push(...startTables(rows));
   if (of('memory').length) {
-    lines.push(...table(['memory, MB', 'the page says', 'WASM memory beside it', 'both', "renderer's own, over an empty page"],
+    lines.push(...table(['memory, MB', 'the page says', 'WASM memory beside it', 'both',
+      "renderer's own, over an empty page"],
       of('memory').map((r) => [`${r.engine}, ${r.config}`, r.measured_mb, r.wasm_mb, r.mb, r.process_mb ?? ''])));
   }
   if (of('long tasks').length) {

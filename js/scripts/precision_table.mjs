@@ -42,7 +42,8 @@ function readNpy(path) {
 function writeNpy(path, data, dimensions) {
   const shape = `(${data.length / dimensions}, ${dimensions})`;
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`.padEnd(128 - NPY_HEAD - 1).concat('\n');
-  const head = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.of(text.length, 0), Buffer.from(text)]);
+  const head = Buffer.concat(
+    [Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.of(text.length, 0), Buffer.from(text)]);
   writeFileSync(path, Buffer.concat([head, Buffer.from(data.buffer)]));
 }
 
@@ -73,7 +74,8 @@ VARIANTS.forEach((variant, row) => {
   }
   const { tasks } = JSON.parse(evaluate(['--json', '--model', made, '--reference', full, ...sets]));
   if (row === 0) {
-    console.log(`| dimensions | precision | bytes | ${tasks.map((/** @type {any} */ t) => `${t.name}, ${t.metric}`).join(' | ')} |`);
+    console.log(`| dimensions | precision | bytes | ${tasks.map((/** @type {any} */ t) => `${t.name},
+      ${t.metric}`).join(' | ')} |`);
     console.log(`|---|---|---|${'---|'.repeat(tasks.length)}`);
   }
   const bytes = quantizeVector(new Float32Array(variant.dimensions), variant.precision).byteLength;

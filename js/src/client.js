@@ -54,7 +54,10 @@ function notStarted(kind, why) {
 }
 
 export class Client {
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (error: unknown) => void}>} by id: calls without an answer */
+  /**
+   * Calls without an answer, by id.
+   * @type {Map<number, {resolve: (value: any) => void, reject: (error: unknown) => void}>}
+   */
   #calls = new Map();
   #next = LOAD + 1;
   /** @type {unknown} why nothing more can be called; null: it can */

@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// One WASM instance with one model: text in, vectors out, everything synchronous once it is made. What the module exports
-// and who owns what is said in wasm/minnow_wasm.h; addresses and sizes here are numbers of bytes in its memory.
+// One WASM instance with one model: text in, vectors out, everything synchronous once it is made. What the module
+// exports and who owns what is said in wasm/minnow_wasm.h; addresses and sizes here are numbers of bytes in its memory.
 import { MinnowError } from './errors.js';
 import { fileMemory } from './file-memory.js';
 import { startThreads } from './threads.js';
@@ -27,18 +27,27 @@ const SHARED_PAGES = { initial: 32, maximum: 16384 };
  * @property {(address: number, bytes: number, verified: number) => number} minnow_wasm_open
  * @property {() => void} minnow_wasm_close
  * @property {() => number} minnow_wasm_info_get
- * @property {(isa: number, threads: number, maxTokens: number, pooling: number, noNormalize: number) => number} minnow_wasm_configure
+ * @property {(isa: number, threads: number, maxTokens: number, pooling: number, noNormalize: number) => number}
+ *   minnow_wasm_configure
  * @property {(index: number) => number} minnow_wasm_isa
  * @property {() => void} minnow_wasm_choose
- * @property {(texts: number, offsets: number, n: number, vectors: number, encodings: number) => number} minnow_wasm_encode
- * @property {(text: number, bytes: number, vectors: number, capacity: number, encoding: number) => number} minnow_wasm_encode_tokens
- * @property {(text: number, bytes: number, maxTokens: number, ids: number, capacity: number, n: number) => number} minnow_wasm_tokenize
+ * @property {(texts: number, offsets: number, n: number, vectors: number, encodings: number) => number}
+ *   minnow_wasm_encode
+ * @property {(text: number, bytes: number, vectors: number, capacity: number, encoding: number) => number}
+ *   minnow_wasm_encode_tokens
+ * @property {(text: number, bytes: number, maxTokens: number, ids: number, capacity: number, n: number) => number}
+ *   minnow_wasm_tokenize
  */
 /** @typedef {import('./file-memory.js').FileExports} FileExports */
 /** @typedef {Exports & FileExports & import('./threads.js').ThreadExports} AllExports */
 
-/** @typedef {{maxTokens?: number, pooling?: string, normalize?: boolean}} EncodeOptions 0 or left out: the model's own */
-/** @typedef {{dimensions: number, maxTokens: number, maxPositions: number, pooling: string, isa: string, threads: number}} EngineInfo */
+/**
+ * @typedef {{maxTokens?: number, pooling?: string, normalize?: boolean}} EncodeOptions 0 or left out: the model's own
+ */
+/**
+ * @typedef {{dimensions: number, maxTokens: number, maxPositions: number, pooling: string, isa: string,
+ *   threads: number}} EngineInfo
+ */
 
 /** @typedef {import('./file-memory.js').FileMemory} Sink */
 
@@ -63,7 +72,8 @@ export class Engine {
     this.#memory = memory;
     this.#threads = threads;
     const abi = exports.minnow_wasm_abi?.();
-    if (abi !== ABI) throw new MinnowError('unsupported', `the WASM module is of another version of Minnow (ABI ${abi})`);
+    if (abi !== ABI)
+      throw new MinnowError('unsupported', `the WASM module is of another version of Minnow (ABI ${abi})`);
     exports.minnow_wasm_memory_limit(Math.min(memoryLimit ?? 0, 2 ** 32 - PAGE_BYTES));
     /** @type {{simd: 'relaxed'|'simd', reason: string}} */
     this.picked = { simd: 'simd', reason: '' };
@@ -80,7 +90,8 @@ export class Engine {
    * @param {string} [options.isa] of minnow_wasm_isa, or 'simd' or 'relaxed' for a module; left out: the fastest, timed
    * @param {number} [options.memoryLimit] bytes
    * @param {AbortSignal} [options.signal]
-   * @param {(() => import('./threads.js').Helper) | null} [options.spawn] starts a worker for a thread; null: one thread
+   * @param {(() => import('./threads.js').Helper) | null} [options.spawn] starts a worker for a thread; null: one
+   *   thread
    * @returns {Promise<Engine>}
    */
   static async create({ wasm, threads, isa, memoryLimit, signal, spawn = null }) {
@@ -130,7 +141,8 @@ export class Engine {
   info() {
     const address = this.#exports.minnow_wasm_info_get();
     if (address === 0) throw new MinnowError('argument', 'no model is open');
-    const [dimensions, maxTokens, maxPositions, pooling, isa, threads] = new Uint32Array(this.#memory.buffer, address, 6);
+    const [dimensions, maxTokens, maxPositions, pooling, isa, threads] =
+      new Uint32Array(this.#memory.buffer, address, 6);
     return { dimensions, maxTokens, maxPositions, pooling: POOLINGS[pooling], isa: this.#string(isa), threads };
   }
 
@@ -173,7 +185,8 @@ export class Engine {
   /**
    * @param {string} text
    * @param {EncodeOptions} [options]
-   * @returns {{data: Float32Array, dims: [number, number], truncated: boolean}} data [tokens, dimensions], not normalized
+   * @returns {{data: Float32Array, dims: [number, number], truncated: boolean}} data [tokens, dimensions], not
+   *   normalized
    */
   encodeTokens(text, options = {}) {
     this.#configure(options);
@@ -182,8 +195,8 @@ export class Engine {
     const most = Math.min(options.maxTokens || maxTokens, piece.length + 2);
     const [vectors, encoding, bytes] = this.#room([4 * most * dimensions, 4, piece.length]);
     new Uint8Array(this.#memory.buffer).set(piece, bytes);
-    this.#check(this.#call(() => this.#exports.minnow_wasm_encode_tokens(bytes, piece.length, vectors, most * dimensions,
-      encoding)));
+    this.#check(this.#call(() =>
+      this.#exports.minnow_wasm_encode_tokens(bytes, piece.length, vectors, most * dimensions, encoding)));
     const packed = new Uint32Array(this.#memory.buffer, encoding, 1)[0];
     const tokens = packed & ~TRUNCATED;
     const data = copyFloats(this.#memory.buffer, vectors, tokens * dimensions);
@@ -288,7 +301,8 @@ export class Engine {
     } catch (cause) {
       // A trap leaves the instance in no known state.
       this.#dead = true;
-      throw new MinnowError('closed', `the engine failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
+      throw new MinnowError('closed',
+        `the engine failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
     }
   }
 

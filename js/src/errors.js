@@ -29,7 +29,10 @@ export class MinnowError extends Error {
   }
 }
 
-/** @typedef {{name: string, message: string, code: MinnowErrorCode | null}} PackedError what is sent in place of an error */
+/**
+ * @typedef {{name: string, message: string, code: MinnowErrorCode | null}} PackedError what is sent in place of an
+ *   error
+ */
 
 /**
  * @param {unknown} error

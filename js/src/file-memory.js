@@ -21,8 +21,8 @@ import { MinnowError } from './errors.js';
  * @property {() => string} digest SHA-256 of all that was written, in hex; nothing may be written after it
  * @property {() => void} reset forgets what was written
  * @property {(offset: number, length: number) => Uint8Array} read a copy of what was written
- * @property {() => {address: number, written: number}} take the bytes, which are the caller's to open from here on. Where opening
- *   changes them, as minnow-full.wasm does, `read` comes before
+ * @property {() => {address: number, written: number}} take the bytes, which are the caller's to open from here on.
+ *   Where opening changes them, as minnow-full.wasm does, `read` comes before
  */
 
 /**

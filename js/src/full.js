@@ -23,11 +23,15 @@ export { MinnowError } from './errors.js';
 /** @typedef {import('./full/graph.js').ValueInfo} ValueInfo */
 /** @typedef {import('./full/graph.js').Tensor} Tensor */
 /** @typedef {import('./load/source.js').ModelSource} Source */
-/** @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number | null, fromCache: boolean}} Progress */
+/**
+ * @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number | null,
+ *   fromCache: boolean}} Progress
+ */
 
 /**
  * @typedef {object} SessionOptions
- * @property {string | URL | ArrayBuffer | WebAssembly.Module} [wasmUrl] of minnow-full.wasm, or the module; default: the package's
+ * @property {string | URL | ArrayBuffer | WebAssembly.Module} [wasmUrl] of minnow-full.wasm, or the module; default:
+ *   the package's
  * @property {string} [integrity] 'sha256-' and base64 of the file's SHA-256
  * @property {(event: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] rejects with its reason
@@ -63,14 +67,16 @@ export class Session {
   /**
    * Rejects with MinnowError: 'format' for a file that is no ONNX model or a damaged one, 'unsupported' for one with
    * operators that Minnow does not have or with external data, 'network', 'integrity', 'memory', 'argument'.
-   * @param {Source} source the file's URL (in Node also its path), a Response, the bytes, a Blob, or {url, integrity, bytes, name}
+   * @param {Source} source the file's URL (in Node also its path), a Response, the bytes, a Blob, or {url, integrity,
+   *   bytes, name}
    * @param {SessionOptions} [options]
    * @returns {Promise<Session>}
    */
   static async load(source, options = {}) {
     const { onProgress, signal, memoryLimit } = checkOptions(options);
     /** @type {(phase: 'compile'|'decode'|'ready', file: string, loaded?: number, fromCache?: boolean) => void} */
-    const stage = (phase, file, loaded = 1, fromCache = false) => onProgress?.({ phase, file, loaded, total: 1, fromCache });
+    const stage = (phase, file, loaded = 1, fromCache = false) =>
+      onProgress?.({ phase, file, loaded, total: 1, fromCache });
     signal?.throwIfAborted();
     stage('compile', 'engine', 0);
     const graph = await Graph.create(moduleSource(options.wasmUrl), { memoryLimit, signal });
@@ -88,8 +94,8 @@ export class Session {
   /**
    * Runs the graph once, to its end, before anything else runs in this thread.
    * @param {Record<string, Input>} feeds an input each: {data, dims}, as onnxruntime-web's tensors have them, or nested
-   *   arrays. Numbers may lie in any array; each must be one that the input's type holds. `token_type_ids` may be left out:
-   *   zeros, in the shape of `input_ids`
+   *   arrays. Numbers may lie in any array; each must be one that the input's type holds. `token_type_ids` may be left
+   *   out: zeros, in the shape of `input_ids`
    * @param {readonly string[]} [outputNames] default: all. What only others need is not computed
    * @returns {Promise<Record<string, Tensor>>} the outputs by name, copied
    */
@@ -121,7 +127,8 @@ export class Session {
    * @returns {{dims: number[], data: TensorData}[]} in the order of inputs
    */
   #tensors(feeds) {
-    if (typeof feeds !== 'object' || feeds === null) throw new MinnowError('argument', 'run: no object of inputs by name');
+    if (typeof feeds !== 'object' || feeds === null)
+      throw new MinnowError('argument', 'run: no object of inputs by name');
     const given = /** @type {Record<string, unknown>} */ (feeds);
     for (const name of Object.keys(given)) {
       if (!this.inputNames.includes(name))
@@ -154,9 +161,11 @@ export class Session {
  * @returns {SessionOptions}
  */
 function checkOptions(options) {
-  if (typeof options !== 'object' || options === null) throw new MinnowError('argument', 'Session.load: options are no object');
+  if (typeof options !== 'object' || options === null)
+    throw new MinnowError('argument', 'Session.load: options are no object');
   for (const name of Object.keys(options))
-    if (!OPTIONS.includes(name)) throw new MinnowError('argument', `Session.load: no option '${name}'; there are ${OPTIONS.join(', ')}`);
+    if (!OPTIONS.includes(name))
+      throw new MinnowError('argument', `Session.load: no option '${name}'; there are ${OPTIONS.join(', ')}`);
   const { memoryLimit } = options;
   if (memoryLimit !== undefined && !(Number.isSafeInteger(memoryLimit) && memoryLimit > 0))
     throw new MinnowError('argument', `memoryLimit: ${String(memoryLimit)} is not a number of bytes`);
@@ -182,7 +191,8 @@ function moduleSource(wasmUrl) {
  */
 async function openInto(graph, source, { integrity, onProgress, signal, cache }, stage) {
   for (let attempt = 1; ; attempt++) {
-    const opened = await openModel(source, { integrity, onProgress, signal, cache: hashed(cache), anyFormat: true }, graph.sink);
+    const opened = await openModel(source, { integrity, onProgress, signal, cache: hashed(cache), anyFormat: true },
+      graph.sink);
     // Opening changes the bytes, so they go into the cache before.
     await opened.keep();
     signal?.throwIfAborted();
@@ -194,7 +204,8 @@ async function openInto(graph, source, { integrity, onProgress, signal, cache },
     } catch (error) {
       await opened.forget();
       if (!opened.fromCache || attempt > 1 || !(error instanceof MinnowError && error.code === 'format'))
-        throw error instanceof MinnowError ? new MinnowError(error.code, `${opened.name}: ${error.message}`, { cause: error }) : error;
+        throw error instanceof MinnowError
+          ? new MinnowError(error.code, `${opened.name}: ${error.message}`, { cause: error }) : error;
     }
   }
 }
@@ -205,6 +216,7 @@ async function openInto(graph, source, { integrity, onProgress, signal, cache },
  */
 function hashed(cache = true) {
   if (cache === true || cache === 'auto') return 'verify';
-  if (typeof cache === 'object' && cache !== null && (cache.mode ?? 'auto') === 'auto') return { ...cache, mode: 'verify' };
+  if (typeof cache === 'object' && cache !== null && (cache.mode ?? 'auto') === 'auto')
+    return { ...cache, mode: 'verify' };
   return cache;
 }

@@ -6,8 +6,8 @@
 //   const [a, b] = await minnow.embed(['How do I reset my password?', 'I forgot my login']);
 //   console.log(await minnow.similarity(a, b));
 //
-// The model is loaded and run in a worker; texts stay on the machine. Nothing happens when this file is imported. What runs
-// a model in the calling thread is imported where there is no worker.
+// The model is loaded and run in a worker; texts stay on the machine. Nothing happens when this file is imported. What
+// runs a model in the calling thread is imported where there is no worker.
 import { Client, NoWorker } from './client.js';
 import { MinnowError, adoptError } from './errors.js';
 import { persistIfAsked } from './load/persist.js';
@@ -38,7 +38,8 @@ export class Minnow extends BaseMinnow {
 async function connect(wanted) {
   const { settings, options } = wanted;
   if (options.worker === false) return connectInline(wanted, 'inline: asked for');
-  // An asset and not `new Worker(new URL(...))`: worker.js is whole as it is, and its address is needed to see its origin.
+  // An asset and not `new Worker(new URL(...))`: worker.js is whole as it is, and its address is needed to see its
+  // origin.
   const workerUrl = options.workerUrl === undefined
     ? ownUrl(new URL('./worker.js', import.meta.url)) : absoluteUrl(options.workerUrl);
   try {
@@ -81,7 +82,8 @@ async function inlineSession(reason) {
   try {
     return await import('./inline-session.js');
   } catch (cause) {
-    throw new MinnowError('network', `${reason}; and inline-session.js, which lies beside index.js in minnow-embed's dist/, ` +
+    throw new MinnowError('network',
+      `${reason}; and inline-session.js, which lies beside index.js in minnow-embed's dist/, ` +
       `could not be loaded (${/** @type {Error} */ (cause).message})`, { cause });
   }
 }

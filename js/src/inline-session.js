@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// A session in the calling thread, as what a Minnow runs on. A file of its own in the package, which index.js loads only
-// where there is no worker.
+// A session in the calling thread, as what a Minnow runs on. A file of its own in the package, which index.js loads
+// only where there is no worker.
 import { Session } from './session.js';
 
 /**

@@ -1,7 +1,8 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // The public class, on top of whatever runs the model: a session here (inline-session.js) or in a worker (client.js).
 import { MinnowError } from './errors.js';
-import { checkEmbedOptions, checkLoadOptions, checkText, checkTexts, checkTokenOptions, kindOf, resolveModel } from './options.js';
+import { checkEmbedOptions, checkLoadOptions, checkText, checkTexts, checkTokenOptions, kindOf,
+  resolveModel } from './options.js';
 import { similarity } from './vector.js';
 import { moduleSources } from './variants.js';
 
@@ -52,7 +53,8 @@ export class BaseMinnow {
     const { info } = backend;
     if (defaults.maxTokens !== undefined && defaults.maxTokens > info.maxPositions) {
       backend.close();
-      throw new MinnowError('argument', `maxTokens: ${defaults.maxTokens}: ${info.name} takes at most ${info.maxPositions}`);
+      throw new MinnowError('argument',
+        `maxTokens: ${defaults.maxTokens}: ${info.name} takes at most ${info.maxPositions}`);
     }
     /** Numbers of a vector. @readonly */
     this.dimensions = info.dimensions;
@@ -97,7 +99,8 @@ export class BaseMinnow {
    */
   async embed(input, options) {
     const one = typeof input === 'string';
-    if (!one && !Array.isArray(input)) throw new MinnowError('argument', `embed: ${kindOf(input)} is no string and no array of strings`);
+    if (!one && !Array.isArray(input))
+      throw new MinnowError('argument', `embed: ${kindOf(input)} is no string and no array of strings`);
     const { data, dims: [n, length] } = await this.#embed(one ? [input] : input, options, 'embed');
     if (one) return data;
     // Copies, so that a vector that is kept does not keep the whole batch.
@@ -108,7 +111,8 @@ export class BaseMinnow {
    * Vectors of texts, end to end.
    * @param {readonly string[]} texts
    * @param {EmbedOptions} [options]
-   * @returns {Promise<Batch>} data: dims[0] vectors of dims[1] elements; tokenCounts and truncated (0 or 1): one for each text
+   * @returns {Promise<Batch>} data: dims[0] vectors of dims[1] elements; tokenCounts and truncated (0 or 1): one for
+   *   each text
    */
   async embedBatch(texts, options) {
     return this.#embed(texts, options, 'embedBatch');
@@ -223,5 +227,6 @@ export function prepare(given) {
   const options = checkLoadOptions(given);
   const { integrity, cache, threads, isa, memoryLimit } = options;
   const wasm = moduleSources(options.wasmUrl);
-  return { options, settings: { model: resolveModel(options.model), integrity, cache, threads, isa, memoryLimit, wasm } };
+  const model = resolveModel(options.model);
+  return { options, settings: { model, integrity, cache, threads, isa, memoryLimit, wasm } };
 }

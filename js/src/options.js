@@ -9,37 +9,41 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
 
 /** @typedef {import('./load/source.js').ModelPackage} ModelPackage */
 /** @typedef {import('./load/source.js').ModelSource} ModelInput */
-/** @typedef {{sent: 'response', body: ReadableStream<Uint8Array> | ArrayBuffer, status: number, headers: [string, string][], url: string}} SentResponse */
+/**
+ * @typedef {{sent: 'response', body: ReadableStream<Uint8Array> | ArrayBuffer, status: number,
+ *   headers: [string, string][], url: string}} SentResponse
+ */
 /** @typedef {ModelInput | SentResponse} ModelSource a model on its way to a session */
 
 /**
  * @typedef {object} LoadOptions
- * @property {ModelInput} model a .minnow file: its URL (in Node also its path), a Response, the bytes, a Blob, or a model
- *   package's default export. Bytes are copied
- * @property {boolean} [transfer] true: an ArrayBuffer, or that of a view, is handed over to the worker instead, and is empty
- *   afterwards. Default false
+ * @property {ModelInput} model a .minnow file: its URL (in Node also its path), a Response, the bytes, a Blob, or a
+ *   model package's default export. Bytes are copied
+ * @property {boolean} [transfer] true: an ArrayBuffer, or that of a view, is handed over to the worker instead, and is
+ *   empty afterwards. Default false
  * @property {string} [integrity] 'sha256-' and base64 of the file's SHA-256, as in the HTML attribute
  * @property {(event: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] rejects with its reason
  * @property {import('./load/model.js').CacheOption} [cache] false: neither read nor written. Default true: kept in the
  *   Cache API, in Node in a folder, and taken from there
- * @property {number} [threads] wanted, 1 to 64. Default: half of the processors and at most 4 where memory can be shared
- *   (a page that is cross-origin isolated; Node), else 1
+ * @property {number} [threads] wanted, 1 to 64. Default: half of the processors and at most 4 where memory can be
+ *   shared (a page that is cross-origin isolated; Node), else 1
  * @property {'wasm' | 'auto'} [backend] what runs the model: only WebAssembly does
  * @property {boolean} [worker] false: in the calling thread. Default true
  * @property {string | URL} [workerUrl] of worker.js, if it lies elsewhere
- * @property {string | URL | {[variant: string]: string | URL | ArrayBuffer | WebAssembly.Module}} [wasmUrl] of the folder
- *   with the WASM modules, or each: {simd, relaxed, 'simd-threads', 'relaxed-threads'}
+ * @property {string | URL | {[variant: string]: string | URL | ArrayBuffer | WebAssembly.Module}} [wasmUrl] of the
+ *   folder with the WASM modules, or each: {simd, relaxed, 'simd-threads', 'relaxed-threads'}
  * @property {number} [maxTokens] where texts are cut. Default: the model's own, 256 for MiniLM
  * @property {Pooling} [pooling] default: the model's own
  * @property {boolean} [normalize] default true: vectors of length 1
- * @property {string} [isa] for tests and measurements: 'simd', 'relaxed', or an instruction set's name as in `picked.isa`.
- *   Default: the fastest, timed
+ * @property {string} [isa] for tests and measurements: 'simd', 'relaxed', or an instruction set's name as in
+ *   `picked.isa`. Default: the fastest, timed
  * @property {number} [memoryLimit] bytes of WASM memory beyond which loading and calls reject with 'memory'
  */
 /**
  * `loaded` of `total` bytes for 'download', else steps; neither goes back within a phase.
- * @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number, fromCache: boolean}} Progress
+ * @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number,
+ *   fromCache: boolean}} Progress
  */
 /** @typedef {'mean'|'cls'|'max'} Pooling */
 /** @typedef {import('./precision.js').Precision} Precision */
@@ -50,8 +54,8 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
  * @property {Pooling} [pooling]
  * @property {boolean} [normalize]
  * @property {number} [maxTokens]
- * @property {Precision} [precision] default 'float32'. 'int8': v is about q / 127. 'binary' and 'ubinary': a bit a number,
- *   packed by eights as transformers.js does
+ * @property {Precision} [precision] default 'float32'. 'int8': v is about q / 127. 'binary' and 'ubinary': a bit a
+ *   number, packed by eights as transformers.js does
  * @property {number} [dimensions] only the first so many, scaled to length 1 again. Default all
  * @property {AbortSignal} [signal] rejects with its reason
  */
@@ -59,8 +63,8 @@ import model from 'PACKAGE'; Minnow.load({ model })`;
 
 const POOLINGS = ['mean', 'cls', 'max'];
 const PRECISIONS = ['float32', 'int8', 'binary', 'ubinary'];
-const LOAD_OPTIONS = ['model', 'transfer', 'integrity', 'onProgress', 'signal', 'cache', 'threads', 'backend', 'worker', 'workerUrl', 'wasmUrl',
-  'maxTokens', 'pooling', 'normalize', 'isa', 'memoryLimit'];
+const LOAD_OPTIONS = ['model', 'transfer', 'integrity', 'onProgress', 'signal', 'cache', 'threads', 'backend', 'worker',
+  'workerUrl', 'wasmUrl', 'maxTokens', 'pooling', 'normalize', 'isa', 'memoryLimit'];
 const EMBED_OPTIONS = ['pooling', 'normalize', 'maxTokens', 'precision', 'dimensions', 'signal'];
 const TOKEN_OPTIONS = ['maxTokens', 'signal'];
 

@@ -14,8 +14,8 @@ export function isNode() {
 }
 
 /**
- * @typedef {{'node:fs': typeof import('node:fs'), 'node:os': typeof import('node:os'), 'node:url': typeof import('node:url'),
- *   'node:worker_threads': typeof import('node:worker_threads')}} NodeModules
+ * @typedef {{'node:fs': typeof import('node:fs'), 'node:os': typeof import('node:os'),
+ *   'node:url': typeof import('node:url'), 'node:worker_threads': typeof import('node:worker_threads')}} NodeModules
  */
 /**
  * @template {keyof NodeModules} Name
@@ -54,8 +54,8 @@ export function absoluteUrl(url) {
 }
 
 /**
- * The address of a file of this package, as import.meta.url gave it. Vite's development server (through version 7) serves
- * this module from node_modules/.vite/deps/, but leaves the files that it names where they are.
+ * The address of a file of this package, as import.meta.url gave it. Vite's development server (through version 7)
+ * serves this module from node_modules/.vite/deps/, but leaves the files that it names where they are.
  * @param {URL} url
  * @returns {string}
  */

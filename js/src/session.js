@@ -24,12 +24,21 @@ const TURN_MS = 20;
  * @property {string} [isa]
  * @property {number} [memoryLimit]
  */
-/** @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number, fromCache: boolean}} Progress */
+/**
+ * @typedef {{phase: 'download'|'decode'|'compile'|'ready', file: string, loaded: number, total: number,
+ *   fromCache: boolean}} Progress
+ */
 /** @typedef {(phase: 'compile'|'decode'|'ready', file: string, loaded?: number, fromCache?: boolean) => void} Stage */
-/** @typedef {{name: string, dimensions: number, maxTokens: number, maxPositions: number, picked: SessionPicked}} SessionInfo */
+/**
+ * @typedef {{name: string, dimensions: number, maxTokens: number, maxPositions: number, picked: SessionPicked}}
+ *   SessionInfo
+ */
 /** @typedef {{simd: 'relaxed'|'simd', isa: string, threads: number, reason: string}} SessionPicked */
 
-/** @typedef {{maxTokens: number, pooling: string, normalize: boolean, precision: import('./precision.js').Precision, dimensions: number}} EmbedSettings */
+/**
+ * @typedef {{maxTokens: number, pooling: string, normalize: boolean, precision: import('./precision.js').Precision,
+ *   dimensions: number}} EmbedSettings
+ */
 /** @typedef {import('./precision.js').VectorData} VectorData */
 /** @typedef {{data: VectorData, dims: [number, number], tokenCounts: Uint32Array, truncated: Uint8Array}} Batch */
 /**
@@ -38,9 +47,15 @@ const TURN_MS = 20;
  *   | {method: 'tokenize', text: string, maxTokens: number}
  *   | {method: 'tokenEmbeddings', text: string, maxTokens: number}} Call
  */
-/** @typedef {{promise: Promise<any>, cancel: () => void}} Running cancel: the promise stays unsettled and the work is dropped */
+/**
+ * @typedef {{promise: Promise<any>, cancel: () => void}} Running cancel: the promise stays unsettled and the work is
+ *   dropped
+ */
 
-/** @typedef {{step: () => {done: boolean, value?: unknown}, resolve: (value: unknown) => void, reject: (error: unknown) => void}} Job */
+/**
+ * @typedef {{step: () => {done: boolean, value?: unknown}, resolve: (value: unknown) => void,
+ *   reject: (error: unknown) => void}} Job
+ */
 
 export class Session {
   /** @type {Job[]} the one whose turn is next first */
@@ -72,19 +87,22 @@ export class Session {
   static async load(settings, { onProgress, signal, spawn = null }) {
     const { wasm, threads, isa, memoryLimit } = settings;
     /** @type {Stage} */
-    const stage = (phase, file, loaded = 1, fromCache = false) => onProgress?.({ phase, file, loaded, total: 1, fromCache });
+    const stage = (phase, file, loaded = 1, fromCache = false) =>
+      onProgress?.({ phase, file, loaded, total: 1, fromCache });
     const stop = linkedController(signal);
     stage('compile', 'engine', 0);
     // While the module comes and is compiled, the model is asked for already.
     const starting = Engine.create({ wasm, threads, isa, memoryLimit, signal: stop.signal, spawn });
     starting.then(() => stop.signal.aborted || stage('compile', 'engine')).catch((error) => stop.abort(error));
     try {
-      const { opened, engine, engineInfo } = await openInto(starting, settings, { onProgress, signal: stop.signal, stage });
+      const { opened, engine, engineInfo } =
+        await openInto(starting, settings, { onProgress, signal: stop.signal, stage });
       const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engineInfo;
       const info = { name: opened.name, dimensions, maxTokens, maxPositions,
         picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
       stage('ready', opened.name, 1, opened.fromCache);
-      // Into the cache from WASM memory, in a page behind the first calls' backs; it never rejects. A script may be short.
+      // Into the cache from WASM memory, in a page behind the first calls' backs; it never rejects. A script may be
+      // short.
       const kept = opened.keep();
       if (isNode()) await kept;
       return new Session(engine, info);

@@ -6,7 +6,8 @@ import { isNode, nodeModule } from './platform.js';
  * @typedef {object} WorkerHandle
  * @property {(message: any, transfer?: Transferable[]) => void} postMessage
  * @property {(listener: (message: any) => void) => void} onMessage
- * @property {(listener: (reason: string) => void) => void} onError it did not start, threw where nobody caught it, or ended
+ * @property {(listener: (reason: string) => void) => void} onError it did not start, threw where nobody caught it, or
+ *   ended
  * @property {() => void} ref Node only: the process stays for it
  * @property {() => void} unref Node only: the process may end without it
  * @property {() => Promise<void>} terminate
@@ -78,11 +79,13 @@ function openNodeWorker(url) {
 
 /**
  * Inside a worker: the way to whoever started it.
- * @returns {{post: (message: any, transfer?: Transferable[]) => void, onMessage: (listener: (message: any) => void) => void}}
+ * @returns {{post: (message: any, transfer?: Transferable[]) => void,
+ *   onMessage: (listener: (message: any) => void) => void}}
  */
 export function ownPort() {
   if (isNode()) {
-    const parent = /** @type {import('node:worker_threads').MessagePort} */ (nodeModule('node:worker_threads').parentPort);
+    const parent = /** @type {import('node:worker_threads').MessagePort} */ (
+      nodeModule('node:worker_threads').parentPort);
     return {
       post: (message, transfer = []) => parent.postMessage(message, /** @type {any} */ (transfer)),
       onMessage: (listener) => parent.on('message', listener),
@@ -95,4 +98,7 @@ export function ownPort() {
   };
 }
 
-/** @typedef {{postMessage: (message: any, transfer: Transferable[]) => void, addEventListener: (type: 'message', listener: (event: MessageEvent) => void) => void}} DedicatedWorkerGlobalScope */
+/**
+ * @typedef {{postMessage: (message: any, transfer: Transferable[]) => void, addEventListener: (type: 'message',
+ *   listener: (event: MessageEvent) => void) => void}} DedicatedWorkerGlobalScope
+ */

@@ -1,6 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // Helper threads of a module with shared memory: each is a worker with an instance of its own over the one memory
-// (wasm/minnow_wasm.h, at its end). This file has both sides: startThreads in the engine's worker, runThread in a helper.
+// (wasm/minnow_wasm.h, at its end). This file has both sides: startThreads in the engine's worker, runThread in a
+// helper.
 import { MinnowError } from './errors.js';
 import { nextTask } from './platform.js';
 import { moduleImports } from './variants.js';
@@ -76,7 +77,8 @@ function started(helper, start) {
   return new Promise((resolve, reject) => {
     helper.onMessage((message) => {
       if (message.type === 'thread-ready') resolve();
-      if (message.type === 'thread-failed') reject(new MinnowError('memory', `thread ${start.thread}: ${message.message}`));
+      if (message.type === 'thread-failed')
+        reject(new MinnowError('memory', `thread ${start.thread}: ${message.message}`));
     });
     helper.onError((reason) => reject(new MinnowError('unsupported', `thread ${start.thread}: ${reason}`)));
     helper.postMessage(start);

@@ -66,8 +66,8 @@ function nested(data, [length, ...inner]) {
  * @callback Extract
  * @param {string | string[]} texts
  * @param {ExtractorOptions} [options]
- * @returns {Promise<Tensor>} [texts, dimensions], with one text too; without pooling [texts, tokens, dimensions], shorter
- *   texts padded with zeros; binary precisions have an eighth of the dimensions
+ * @returns {Promise<Tensor>} [texts, dimensions], with one text too; without pooling [texts, tokens, dimensions],
+ *   shorter texts padded with zeros; binary precisions have an eighth of the dimensions
  */
 
 /** @typedef {Extract & {dispose: () => Promise<void>}} FeatureExtractionPipeline dispose closes a Minnow made here */
@@ -111,7 +111,8 @@ function extractor(minnow) {
       return unpooled(minnow, list, options);
     }
     const { data, dims } = await pooled(minnow, list, pooling, options);
-    return quantize ? quantized(/** @type {Float32Array} */ (data), dims, precision) : new Tensor('float32', data, dims);
+    return quantize ? quantized(/** @type {Float32Array} */ (data), dims, precision)
+      : new Tensor('float32', data, dims);
   };
 }
 

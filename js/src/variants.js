@@ -11,8 +11,8 @@ import { absoluteUrl, canShareMemory, ownUrl, processors } from './platform.js';
 /** @type {Variant[]} */
 const VARIANTS = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'];
 
-// Modules of one function, () -> v128. WebAssembly.validate says whether this machine has their last instruction; a whole
-// module with one instruction too many does not even compile.
+// Modules of one function, () -> v128. WebAssembly.validate says whether this machine has their last instruction; a
+// whole module with one instruction too many does not even compile.
 const HEAD = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]; // "\0asm", version 1
 const TYPE = [1, 5, 1, 0x60, 0, 1, 0x7b]; //           type section: one, (func (result v128))
 const FUNCTION = [3, 2, 1, 0]; //                      function section: one, of type 0
@@ -73,7 +73,8 @@ export function moduleSources(wasmUrl) {
  */
 export function pickVariant(sources, { threads, isa, inline = false }) {
   if (typeof WebAssembly !== 'object' || !valid(SIMD_PROBE)) {
-    throw new MinnowError('no-simd', 'this browser has no WebAssembly SIMD: Chrome 91, Firefox 89, Safari 16.4 and later do');
+    throw new MinnowError('no-simd',
+      'this browser has no WebAssembly SIMD: Chrome 91, Firefox 89, Safari 16.4 and later do');
   }
   /** @type {string[]} */
   const reasons = [];
@@ -83,7 +84,8 @@ export function pickVariant(sources, { threads, isa, inline = false }) {
   if (sources.relaxed !== undefined && hasRelaxed && (wantsRelaxed || sources.simd === undefined)) simd = 'relaxed';
   else if (isa?.includes('relaxed')) throw new MinnowError('unsupported', `isa ${isa}: no relaxed SIMD here`);
   else if (!hasRelaxed) reasons.push('no relaxed SIMD here');
-  if (sources[simd] === undefined) throw new MinnowError('no-simd', 'no relaxed SIMD here, and wasmUrl names no simd module');
+  if (sources[simd] === undefined)
+    throw new MinnowError('no-simd', 'no relaxed SIMD here, and wasmUrl names no simd module');
 
   let count = threads ?? Math.min(4, Math.ceil(processors() / 2));
   if (count > 1 && inline) {
@@ -155,7 +157,8 @@ async function compiled(promise, source) {
 export function wasmError(cause, source) {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (/content security policy|blocked by csp|wasm-unsafe-eval|unsafe-eval/i.test(message)) {
-    return new MinnowError('csp', "the Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src", { cause });
+    return new MinnowError('csp',
+      "the Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src", { cause });
   }
   if (cause instanceof RangeError || /out of memory|could not allocate|memory/i.test(message)) {
     return new MinnowError('memory', `${source}: ${message}`, { cause });

@@ -1,11 +1,13 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Vectors after the encoder: pooling, length, precision, fewer dimensions, similarity. In: numbers that an encoder gave;
-// out: new arrays. No function writes to its input. Each does the arithmetic of its C counterpart (src/run/engine/pool.c,
-// minnow_similarity, cli/precision.c) in the same order, and so gives the same bits.
+// Vectors after the encoder: pooling, length, precision, fewer dimensions, similarity. In: numbers that an encoder
+// gave; out: new arrays. No function writes to its input. Each does the arithmetic of its C counterpart
+// (src/run/engine/pool.c, minnow_similarity, cli/precision.c) in the same order, and so gives the same bits.
 
 import { MinnowError } from './errors.js';
 
-/** @typedef {{data: Float32Array, dims: number[]}} Vectors row-major; the last of `dims` is the dimensions of a vector */
+/**
+ * @typedef {{data: Float32Array, dims: number[]}} Vectors row-major; the last of `dims` is the dimensions of a vector
+ */
 /** @typedef {'float32'|'int8'|'binary'|'ubinary'} Precision */
 
 /** What a number of an `int8` vector is worth: v is about q * INT8_SCALE. The same for every vector and model. */
@@ -15,9 +17,9 @@ export const INT8_SCALE = 1 / 127;
 export const PRECISIONS = ['float32', 'int8', 'binary', 'ubinary'];
 
 /**
- * Means before they were rounded to float32, by the array that meanPool gave. The engine scales a mean to length 1 before
- * it rounds, once; with this l2Normalize(meanPool(tokens)) does too. An array without an entry, such as a copy, is scaled
- * from its float32 numbers, and its last bit may differ.
+ * Means before they were rounded to float32, by the array that meanPool gave. The engine scales a mean to length 1
+ * before it rounds, once; with this l2Normalize(meanPool(tokens)) does too. An array without an entry, such as a copy,
+ * is scaled from its float32 numbers, and its last bit may differ.
  * @type {WeakMap<Float32Array, Float64Array>}
  */
 const unrounded = new WeakMap();
@@ -231,17 +233,18 @@ export function truncateVector(vector, dimensions, normalize = true) {
  * @param {number} available what the model has
  */
 export function checkDimensions(dimensions, available) {
-  if (typeof dimensions === 'number' && Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= available) return;
+  if (typeof dimensions === 'number' && Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= available)
+    return;
   throw new MinnowError('argument', `dimensions: ${String(dimensions)} is not a whole number from 1 to ${available}`);
 }
 
 /**
  * A vector in fewer bytes:
  * - `float32`: as it is, not copied
- * - `int8`: Int8Array, q = v * 127 rounded to the nearest, half to even, from -127 to 127; v is about q * INT8_SCALE. For vectors of
- *   length 1: numbers beyond 1 are cut.
- * - `ubinary`: Uint8Array, a bit for each number, 1 if it is above 0, number 0 in the highest bit of byte 0; the last byte
- *   is filled up with zeros
+ * - `int8`: Int8Array, q = v * 127 rounded to the nearest, half to even, from -127 to 127; v is about q * INT8_SCALE.
+ *   For vectors of length 1: numbers beyond 1 are cut.
+ * - `ubinary`: Uint8Array, a bit for each number, 1 if it is above 0, number 0 in the highest bit of byte 0; the last
+ *   byte is filled up with zeros
  * - `binary`: Int8Array, the bytes of `ubinary` less 128
  *
  * @template {Precision} P

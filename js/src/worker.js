@@ -1,17 +1,17 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // The worker: a Session behind messages. The same file runs in browsers and in Node, and as a helper thread of itself.
 //
-// To the worker                                   From the worker
-//   (nothing)                                       {type: 'hello'}                        once, when it runs
-//   {type: 'load', settings, url}                   {type: 'progress', event} ...          settings: SessionSettings;
-//                                                                                          may be sent before hello
-//                                                   {type: 'ready', info}                  or
-//                                                   {type: 'failed', error}
-//   {type: 'call', id, call}                        {type: 'result', id, value}            call: Call; or
-//                                                   {type: 'error', id, error}             error: PackedError
-//   {type: 'cancel', id}                            (nothing)                              the call's work is dropped
-//   {type: 'memory', id}                            {type: 'result', id, value}            bytes of WASM memory
-//   {type: 'thread', ...}                           {type: 'thread-ready'}                 makes it a helper (threads.js)
+// To the worker                                From the worker
+//   (nothing)                                  {type: 'hello'}                         once, when it runs
+//   {type: 'load', settings, url}              {type: 'progress', event} ...           settings: SessionSettings;
+//                                                                                      may be sent before hello
+//                                              {type: 'ready', info}                   or
+//                                              {type: 'failed', error}
+//   {type: 'call', id, call}                   {type: 'result', id, value}             call: Call; or
+//                                              {type: 'error', id, error}              error: PackedError
+//   {type: 'cancel', id}                       (nothing)                               the call's work is dropped
+//   {type: 'memory', id}                       {type: 'result', id, value}             bytes of WASM memory
+//   {type: 'thread', ...}                      {type: 'thread-ready'}                  makes it a helper: threads.js
 //
 // Nothing is sent to close it: the worker is terminated. Arrays in results are transferred, not copied.
 import { packError } from './errors.js';

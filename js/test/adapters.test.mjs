@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The adapters inside the libraries that they are for (test/peers; skipped where those are not installed), over the real
-// engine and random.minnow.
+// The adapters inside the libraries that they are for (test/peers; skipped where those are not installed), over the
+// real engine and random.minnow.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -27,7 +27,8 @@ before(async () => {
 after(() => minnow.close());
 
 /**
- * The real pipeline of transformers.js, whose model gives Minnow's token vectors, padded with numbers that no mask lets in.
+ * The real pipeline of transformers.js, whose model gives Minnow's token vectors, padded with numbers that no mask lets
+ * in.
  */
 async function realPipeline() {
   const { FeatureExtractionPipeline, Tensor } = await peer('@huggingface/transformers');

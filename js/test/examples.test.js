@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// examples/js in Node, with the package as it is built; those for browsers are run by tests/browser/scenarios/examples.mjs.
+// examples/js in Node, with the package as it is built; those for browsers are run by
+// tests/browser/scenarios/examples.mjs.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -20,7 +21,8 @@ test('examples/js/node.mjs: the texts, the best one first', { skip }, () => {
     symlinkSync(here('..'), join(app, 'node_modules/minnow-embed'), 'dir');
     copyFileSync(here('../../examples/js/node.mjs'), join(app, 'node.mjs'));
     const args = ['node.mjs', modelPath, 'What shipping costs'];
-    const lines = execFileSync(process.execPath, args, { cwd: app, encoding: 'utf8', timeout: 60_000 }).trim().split('\n');
+    const lines = execFileSync(process.execPath, args,
+      { cwd: app, encoding: 'utf8', timeout: 60_000 }).trim().split('\n');
     assert.equal(lines.length, 3);
     assert.equal(lines[0], '1.000 What shipping costs');
     const scores = lines.map((line) => Number(line.split(' ')[0]));

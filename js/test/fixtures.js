@@ -12,7 +12,8 @@ export const modelBytes = () => new Uint8Array(readFileSync(modelUrl));
 export const DIMENSIONS = 80;
 
 /** @type {string[]} */
-export const texts = readFileSync(golden('same_bytes_texts.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+export const texts = readFileSync(golden('same_bytes_texts.jsonl'), 'utf8').trim().split('\n').map((line) =>
+  JSON.parse(line));
 
 /** SHA-256 of the vectors of the first 20, 100, 2000 texts. @type {Record<string, string>} */
 export const goldenHashes = JSON.parse(readFileSync(golden('same_bytes.json'), 'utf8')).models

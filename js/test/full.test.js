@@ -1,6 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// minnow-embed/full in Node: golden graphs, inputs in every form, hostile files, memory, and a real model if it is there.
-// js/wasm/minnow-full.wasm comes from `make wasm`; $MINNOW names the native program (build/minnow) to compare with.
+// minnow-embed/full in Node: golden graphs, inputs in every form, hostile files, memory, and a real model if it is
+// there. js/wasm/minnow-full.wasm comes from `make wasm`; $MINNOW names the native program (build/minnow) to compare
+// with.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +24,8 @@ const TINY = join(GOLDEN, 'bert_ts14.onnx');
 
 /** Compiled once for all tests. */
 const wasmUrl = new WebAssembly.Module(readFileSync(WASM));
-const load = (/** @type {any} */ source, /** @type {any} */ options = {}) => Session.load(source, { wasmUrl, ...options });
+const load = (/** @type {any} */ source, /** @type {any} */ options = {}) =>
+  Session.load(source, { wasmUrl, ...options });
 const flat = (/** @type {any} */ nested) => (Array.isArray(nested) ? nested.flat(Infinity) : [nested]);
 
 /** @param {string} code @param {RegExp} [message] */
@@ -51,11 +53,13 @@ test('the module is within its budget, and asks for a clock at most', () => {
   for (const { module, name } of WebAssembly.Module.imports(wasmUrl)) assert.equal(`${module}.${name}`, 'env.now');
 });
 
-// --- Golden graphs ------------------------------------------------------------------------------------------------------
+// --- Golden graphs ---------------------------------------------------------------------------------------------------
 
 for (const [folder, names] of [[GOLDEN, null], [SHARED, /^(?!.*(ort_|qdq))/]]) {
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json') && (names?.test(file) ?? true)) : [];
-  test(`golden graphs of ${folder === GOLDEN ? 'the repository' : 'the shared folder'}`, { skip: files.length === 0 && 'the folder is not here' }, async () => {
+  const files = existsSync(folder)
+    ? readdirSync(folder).filter((file) => file.endsWith('.json') && (names?.test(file) ?? true)) : [];
+  test(`golden graphs of ${folder === GOLDEN ? 'the repository' : 'the shared folder'}`,
+    { skip: files.length === 0 && 'the folder is not here' }, async () => {
     for (const file of files) {
       const golden = JSON.parse(readFileSync(join(folder, file), 'utf8'));
       const session = await load(readFileSync(join(folder, golden.model)));
@@ -79,7 +83,8 @@ test('the native program gives the same', { skip: !existsSync(NATIVE) && 'no bui
       const { cases } = JSON.parse(readFileSync(model.replace(/onnx$/, 'json'), 'utf8'));
       const feeds = cases.at(-1).inputs;
       writeFileSync(join(folder, 'in.json'), JSON.stringify(feeds));
-      const native = JSON.parse(execFileSync(NATIVE, ['run', model, '--inputs', join(folder, 'in.json'), '--json'], { encoding: 'utf8' }));
+      const native = JSON.parse(
+        execFileSync(NATIVE, ['run', model, '--inputs', join(folder, 'in.json'), '--json'], { encoding: 'utf8' }));
       const session = await load(readFileSync(model));
       const results = await session.run(feeds);
       for (const [name, { shape, data }] of Object.entries(native.outputs)) {
@@ -94,7 +99,7 @@ test('the native program gives the same', { skip: !existsSync(NATIVE) && 'no bui
   }
 });
 
-// --- Inputs and outputs -------------------------------------------------------------------------------------------------
+// --- Inputs and outputs ----------------------------------------------------------------------------------------------
 
 test('what a graph takes and gives', async () => {
   const session = await load(readFileSync(TINY));
@@ -123,7 +128,8 @@ test('inputs in every form give the same', async () => {
     { data: BigInt64Array.from([7, ...ids], BigInt).subarray(1), dims: [2, 3] },
   ];
   const zeros = { data: new BigInt64Array(6), dims: [2, 3] };
-  const first = (await session.run({ input_ids: forms[0], attention_mask, token_type_ids: zeros })).last_hidden_state.data;
+  const first = (await session.run(
+    { input_ids: forms[0], attention_mask, token_type_ids: zeros })).last_hidden_state.data;
   for (const input_ids of forms) {
     const { last_hidden_state } = await session.run({ input_ids, attention_mask }, ['last_hidden_state']);
     assert.deepEqual(last_hidden_state.data, first);
@@ -171,13 +177,14 @@ test('sources: path, bytes, buffer, Blob, Response; integrity; abort', async () 
     assert.deepEqual([...new Set(phases)], ['compile', 'download', 'decode', 'ready']);
     session.release();
   }
-  await assert.rejects(load(bytes, { integrity: `sha256-${Buffer.alloc(32).toString('base64')}` }), failure('integrity'));
+  await assert.rejects(load(bytes, { integrity: `sha256-${Buffer.alloc(32).toString('base64')}` }),
+    failure('integrity'));
   const reason = new Error('enough');
   await assert.rejects(load(TINY, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
   await assert.rejects(load(bytes, { nothing: 1 }), failure('argument', /no option 'nothing'/));
 });
 
-// --- Hostile files and memory -------------------------------------------------------------------------------------------
+// --- Hostile files and memory ----------------------------------------------------------------------------------------
 
 /** Puts a file into a graph's instance and opens it. @param {Graph} graph @param {Uint8Array} bytes */
 function open(graph, bytes) {
@@ -199,7 +206,8 @@ test('damaged files are errors, and the instance stays usable', async () => {
       graph.run(graph.outputs.map(() => true));
     } catch (error) {
       failure(error?.code)(error);
-      assert.ok(['format', 'unsupported', 'memory', 'argument'].includes(error.code), `${error.code}: ${error.message}`);
+      assert.ok(['format', 'unsupported', 'memory', 'argument'].includes(error.code),
+        `${error.code}: ${error.message}`);
       refused++;
     }
   };
@@ -254,16 +262,18 @@ test('memoryLimit is kept', async () => {
   await assert.rejects(load(bytes, { memoryLimit: 65536 }), failure('memory'));
   const session = await load(bytes, { memoryLimit: 4 << 20 });
   const wide = { input_ids: [Array(40).fill(5)], attention_mask: [Array(40).fill(1)] };
-  const many = { input_ids: Array(2000).fill(wide.input_ids[0]), attention_mask: Array(2000).fill(wide.attention_mask[0]) };
+  const many = { input_ids: Array(2000).fill(wide.input_ids[0]),
+    attention_mask: Array(2000).fill(wide.attention_mask[0]) };
   await assert.rejects(session.run(many), failure('memory'));
   assert.ok(session.memoryBytes <= 4 << 20);
   await session.run({ input_ids: [[5]], attention_mask: [[1]] });
   session.release();
 });
 
-// --- The real model -----------------------------------------------------------------------------------------------------
+// --- The real model --------------------------------------------------------------------------------------------------
 
-const TEXTS = ['Hello world', 'A much longer sentence, which says nothing in particular but needs many more tokens.', 'Why?'];
+const TEXTS = ['Hello world', 'A much longer sentence, which says nothing in particular but needs many more tokens.',
+  'Why?'];
 
 /** Mean over the tokens that the mask has, to length 1. */
 function pooled({ data, dims: [, tokens, width] }, row, length) {
@@ -273,19 +283,26 @@ function pooled({ data, dims: [, tokens, width] }, row, length) {
   const norm = Math.hypot(...vector);
   return vector.map((x) => x / norm);
 }
-const dot = (/** @type {any} */ a, /** @type {any} */ b) => a.reduce((/** @type {number} */ sum, /** @type {number} */ x, /** @type {number} */ i) => sum + x * b[i], 0);
+const dot = (/** @type {any} */ a, /** @type {any} */ b) =>
+  a.reduce((/** @type {number} */ sum, /** @type {number} */ x, /** @type {number} */ i) => sum + x * b[i], 0);
 
-const noReal = (!existsSync(join(REAL, 'onnx/model.onnx')) || !existsSync(NATIVE)) && 'no real model, or no build/minnow: make model';
-test('MiniLM: a padded batch is its texts one by one, and what the native program gives', { skip: noReal }, async () => {
-  const native = (/** @type {string[]} */ args) => execFileSync(NATIVE, args, { input: TEXTS.join('\n'), encoding: 'utf8' }).trim().split('\n');
+const noReal = (!existsSync(join(REAL, 'onnx/model.onnx')) || !existsSync(NATIVE)) &&
+  'no real model, or no build/minnow: make model';
+test('MiniLM: a padded batch is its texts one by one, and what the native program gives', { skip: noReal },
+  async () => {
+  const native = (/** @type {string[]} */ args) =>
+    execFileSync(NATIVE, args, { input: TEXTS.join('\n'), encoding: 'utf8' }).trim().split('\n');
   const ids = native(['tokenize', '--tokenizer', join(REAL, 'tokenizer.json')]).map((line) => JSON.parse(line));
   const vectors = native(['embed', '--model', join(REAL, 'onnx/model.onnx')]).map((line) => JSON.parse(line).embedding);
   const longest = Math.max(...ids.map((row) => row.length));
-  const padded = (/** @type {(row: number[], i: number) => number} */ of) => ids.map((row) => Array.from({ length: longest }, (_, i) => of(row, i)));
+  const padded = (/** @type {(row: number[], i: number) => number} */ of) =>
+    ids.map((row) => Array.from({ length: longest }, (_, i) => of(row, i)));
   const session = await load(join(REAL, 'onnx/model.onnx'));
-  const batch = (await session.run({ input_ids: padded((row, i) => row[i] ?? 0), attention_mask: padded((row, i) => (i < row.length ? 1 : 0)) })).last_hidden_state;
+  const batch = (await session.run({ input_ids: padded((row, i) => row[i] ?? 0),
+    attention_mask: padded((row, i) => (i < row.length ? 1 : 0)) })).last_hidden_state;
   for (let i = 0; i < TEXTS.length; i++) {
-    const { last_hidden_state: alone } = await session.run({ input_ids: [ids[i]], attention_mask: [ids[i].map(() => 1)] });
+    const { last_hidden_state: alone } =
+      await session.run({ input_ids: [ids[i]], attention_mask: [ids[i].map(() => 1)] });
     const vector = pooled(batch, i, ids[i].length);
     assert.ok(dot(vector, pooled(alone, 0, ids[i].length)) >= 0.999999);
     assert.ok(dot(vector, vectors[i]) >= 0.999999);

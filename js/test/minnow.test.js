@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The public API in Node, in a worker and inline: the native engine's bytes, every kind of model, options, and how calls
-// and loading fail.
+// The public API in Node, in a worker and inline: the native engine's bytes, every kind of model, options, and how
+// calls and loading fail.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
@@ -141,7 +141,8 @@ test('progress: phases in order, and never back', async () => {
   for (const worker of [true, false]) {
     /** @type {any[]} */
     const events = [];
-    const minnow = await Minnow.load({ model: new Response(modelBytes()), worker, onProgress: (event) => events.push(event) });
+    const minnow = await Minnow.load(
+      { model: new Response(modelBytes()), worker, onProgress: (event) => events.push(event) });
     await minnow.close();
     const phases = ['compile', 'download', 'decode', 'ready'];
     assert.deepEqual([...new Set(events.map(({ phase }) => phase))], phases);
@@ -149,7 +150,8 @@ test('progress: phases in order, and never back', async () => {
       assert.equal(typeof file, 'string');
       assert.equal(fromCache, false);
       assert.ok(loaded <= total && total > 0);
-      if (i > 0 && events[i - 1].phase === phase) assert.ok(loaded >= events[i - 1].loaded && total === events[i - 1].total);
+      if (i > 0 && events[i - 1].phase === phase)
+        assert.ok(loaded >= events[i - 1].loaded && total === events[i - 1].total);
     });
     const last = events.filter(({ phase }) => phase === 'download').at(-1);
     assert.equal(last.loaded, modelBytes().length);
@@ -270,7 +272,8 @@ for (const worker of [true, false]) {
     });
 
     test('turns do not change a byte', async () => {
-      const [a, , b] = await Promise.all([minnow.embedBatch(texts.slice(0, 100)), minnow.embed(texts.slice(50, 90), { pooling: 'max' }),
+      const [a, , b] = await Promise.all(
+        [minnow.embedBatch(texts.slice(0, 100)), minnow.embed(texts.slice(50, 90), { pooling: 'max' }),
         minnow.embedBatch(texts.slice(0, 20))]);
       assert.equal(sha256(a.data), goldenHashes[100]);
       assert.equal(sha256(b.data), goldenHashes[20]);

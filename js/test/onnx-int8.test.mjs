@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// What `minnow quantize --to onnx -o DIR/` writes, opened by transformers.js as a folder of the Hub's (test/peers; skipped
-// where that is not installed): the small random model of tests/golden.
+// What `minnow quantize --to onnx -o DIR/` writes, opened by transformers.js as a folder of the Hub's (test/peers;
+// skipped where that is not installed): the small random model of tests/golden.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,11 +19,14 @@ const golden = JSON.parse(readFileSync(join(TESTS, 'golden/onnx/bert_minnow_qdq.
 const tokenizerOf = (tokens) => ({
   version: '1.0', truncation: null, padding: null,
   added_tokens: ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'].map((content) => ({
-    id: tokens.indexOf(content), content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true,
+    id: tokens.indexOf(content), content, single_word: false, lstrip: false, rstrip: false, normalized: false,
+    special: true,
   })),
-  normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+  normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null,
+    lowercase: true },
   pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: { type: 'BertProcessing', sep: ['[SEP]', tokens.indexOf('[SEP]')], cls: ['[CLS]', tokens.indexOf('[CLS]')] },
+  post_processor: { type: 'BertProcessing', sep: ['[SEP]', tokens.indexOf('[SEP]')],
+    cls: ['[CLS]', tokens.indexOf('[CLS]')] },
   decoder: null,
   model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100,
     vocab: Object.fromEntries(tokens.map((token, i) => [token, i])) },
@@ -41,7 +44,8 @@ before(() => {
   tokens = readFileSync(join(TESTS, 'cli/data/vocab.txt'), 'utf8').trimEnd().split('\n');
   writeFileSync(join(models, 'tiny/tokenizer.json'), JSON.stringify(tokenizerOf(tokens)));
   writeFileSync(join(models, 'tiny/tokenizer_config.json'), JSON.stringify({
-    tokenizer_class: 'BertTokenizer', pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]', sep_token: '[SEP]', mask_token: '[MASK]',
+    tokenizer_class: 'BertTokenizer', pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]', sep_token: '[SEP]',
+    mask_token: '[MASK]',
   }));
 });
 after(() => rmSync(models, { recursive: true, force: true }));

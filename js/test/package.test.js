@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// dist/ as the package ships it (npm run build): what its files need and touch, and that package.json names what is there.
+// dist/ as the package ships it (npm run build): what its files need and touch, and that package.json names what is
+// there.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -21,7 +22,8 @@ test('exports: types first, and every file is there', { skip }, () => {
     const source = target.default.replace('./dist/', 'src/');
     if (existsSync(at(source))) for (const path of Object.values(target)) assert.ok(existsSync(at(path)), path);
   }
-  for (const name of ['.', './inline', './worker.js', './wasm/*', './package.json']) assert.ok(name in manifest.exports, name);
+  for (const name of ['.', './inline', './worker.js', './wasm/*', './package.json']) assert.ok(name in manifest.exports,
+    name);
   assert.equal(manifest.dependencies, undefined);
 });
 
@@ -43,7 +45,8 @@ test('each file of dist/ is whole: no imports, no top-level await', { skip }, ()
 });
 
 test('importing touches no browser global', { skip }, () => {
-  const globals = ['window', 'document', 'navigator', 'location', 'self', 'Worker', 'caches', 'indexedDB', 'fetch', 'crypto',
+  const globals = ['window', 'document', 'navigator', 'location', 'self', 'Worker', 'caches', 'indexedDB', 'fetch',
+    'crypto',
     'WebAssembly', 'Response', 'Blob', 'AbortSignal', 'crossOriginIsolated', 'performance', 'MessageChannel'];
   const entries = built.filter((name) => name !== 'worker.js').map((name) => at(`dist/${name}`).href);
   const program = `
@@ -60,12 +63,15 @@ test('importing touches no browser global', { skip }, () => {
   execFileSync(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'pipe' });
 });
 
-test('require() of it, where Node has that', { skip: skip || (!process.features.require_module && 'this Node cannot') }, () => {
-  const program = `const { Minnow } = require(${JSON.stringify(fileURLToPath(at('dist/index.js')))}); process.exit(Minnow.load ? 0 : 1);`;
+test('require() of it, where Node has that', { skip: skip || (!process.features.require_module && 'this Node cannot') },
+  () => {
+  const index = JSON.stringify(fileURLToPath(at('dist/index.js')));
+  const program = `const { Minnow } = require(${index}); process.exit(Minnow.load ? 0 : 1);`;
   execFileSync(process.execPath, ['--input-type=commonjs', '--eval', program], { stdio: 'pipe' });
 });
 
-for (const [name, options] of /** @type {[string, object][]} */ ([['index.js', {}], ['index.js', { threads: 2 }], ['inline.js', {}]])) {
+for (const [name, options] of /** @type {[string, object][]} */ (
+  [['index.js', {}], ['index.js', { threads: 2 }], ['inline.js', {}]])) {
   test(`dist/${name} ${JSON.stringify(options)}: the bytes of the native engine`, { skip }, async () => {
     const { Minnow } = await import(at(`dist/${name}`).href);
     const minnow = await Minnow.load({ model: modelUrl, ...options });
@@ -89,6 +95,7 @@ test('a program that does not close its Minnow ends all the same', { skip }, () 
   const program = `import { Minnow } from ${JSON.stringify(at('dist/index.js').href)};
     const minnow = await Minnow.load({ model: ${JSON.stringify(modelUrl.href)}, threads: 2 });
     console.log((await minnow.embed('text')).length);`;
-  const out = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { timeout: 60_000, encoding: 'utf8' });
+  const out = execFileSync(process.execPath, ['--input-type=module', '--eval', program],
+    { timeout: 60_000, encoding: 'utf8' });
   assert.equal(out.trim(), '80');
 });

@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// vector.js against what the native engine made of the same token vectors (golden/pooling.json), bit for bit; and bad input.
+// vector.js against what the native engine made of the same token vectors (golden/pooling.json), bit for bit; and bad
+// input.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -33,7 +34,8 @@ const rows = golden.rows.map((/** @type {any} */ row) => ({
 }));
 
 test('int8: next to halves, the codes of `minnow embed --precision int8`', () => {
-  const cases = readFileSync(new URL('../../tests/golden/int8_rounding.txt', import.meta.url), 'utf8').trim().split('\n');
+  const cases = readFileSync(new URL('../../tests/golden/int8_rounding.txt', import.meta.url),
+    'utf8').trim().split('\n');
   for (const line of cases) {
     const [bits, wanted] = line.split(' ');
     const number = new Float32Array(Uint32Array.of(parseInt(bits, 16)).buffer);
@@ -101,7 +103,8 @@ test('int8 rounds, clamps and scales back', () => {
   const vector = Float32Array.of(0, 0.5, -0.5, 1, -1, 7, -7, NaN, 0.0039, 0.004, -0.004, 0.0118, 0.0119);
   assert.deepEqual([...quantizeVector(vector, 'int8')], [0, 64, -64, 127, -127, 127, -127, -127, 0, 1, -1, 1, 2]);
   const unit = l2Normalize(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)));
-  quantizeVector(unit, 'int8').forEach((q, i) => assert.ok(Math.abs(q * INT8_SCALE - unit[i]) <= INT8_SCALE / 2 + 1e-9));
+  quantizeVector(unit, 'int8').forEach((q, i) =>
+    assert.ok(Math.abs(q * INT8_SCALE - unit[i]) <= INT8_SCALE / 2 + 1e-9));
 });
 
 test('bits: the first number is the highest bit, zeros fill up', () => {

@@ -1,13 +1,15 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Drives a browser: pages in, their results out. A page's script is one function, written beside the test and sent as text, so
-// it sees only what it is given:
+// Drives a browser: pages in, their results out. A page's script is one function, written beside the test and sent as
+// text, so it sees only what it is given:
 //
-//   const page = await browser.open(site, async ({ Minnow, vectorsHash }, argument) => { ...; return result; }, { argument });
+//   const page = await browser.open(site, async ({ Minnow, vectorsHash }, argument) => { ...; return result; },
+//     { argument });
 //   const result = await page.result();          JSON; rejects with what the function threw
 //   await page.reload();                         runs it again
 //
 // It runs as a module script of the page, from the page's origin: what a Content-Security-Policy forbids, it cannot do.
-// Chromium is driven by playwright-core; Firefox is only started with the page's address, and the page sends its result back.
+// Chromium is driven by playwright-core; Firefox is only started with the page's address, and the page sends its result
+// back.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -32,7 +34,8 @@ export const ENTRY = process.env.MINNOW_ENTRY ?? '/js/src/index.js';
 export const ENTRY_INLINE = ENTRY.replace(/index\.js$/, 'inline.js');
 const TOOLS = '/tests/browser/tools.mjs';
 
-const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+const CHROMIUM_FLAGS =
+  ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP plain.test 127.0.0.1'];
 
 /** @param {string} variable @param {string} usual @returns {string | null} null: it is not here */
@@ -205,7 +208,8 @@ export class Page {
     const session = await this.page.context().browser().newBrowserCDPSession();
     const { processInfo } = await session.send('SystemInfo.getProcessInfo');
     await session.detach();
-    const sizes = processInfo.filter((/** @type {any} */ { type }) => type === 'renderer').map((/** @type {any} */ { id }) =>
+    const sizes = processInfo.filter((/** @type {any} */ { type }) =>
+      type === 'renderer').map((/** @type {any} */ { id }) =>
       Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]) * 1024);
     return sizes.reduce((/** @type {number} */ sum, /** @type {number} */ size) => sum + size, 0);
   }

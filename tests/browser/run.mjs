@@ -11,8 +11,8 @@ import { Chromium, Firefox, Skip, chromiumPath, firefoxPath } from './harness.mj
  * @typedef {object} Scenario
  * @property {string} name
  * @property {'firefox'} [in] default: Chromium
- * @property {(browser: any) => Promise<string | void>} run gets a Chromium, or a Firefox; may give a figure to print; throws
- *   Skip when something is not here
+ * @property {(browser: any) => Promise<string | void>} run gets a Chromium, or a Firefox; may give a figure to print;
+ *   throws Skip when something is not here
  */
 
 const TIME_LIMIT_MS = 120000;
@@ -55,7 +55,8 @@ async function main() {
       if (browser === null) throw new Skip(`no ${scenario.in ?? 'Chromium'} here`);
       const figure = await limited(scenario, browser);
       counts.passed++;
-      console.log(`ok       ${scenario.name} (${Math.round(performance.now() - started)} ms)${figure ? `: ${figure}` : ''}`);
+      const took = `${Math.round(performance.now() - started)} ms`;
+      console.log(`ok       ${scenario.name} (${took})${figure ? `: ${figure}` : ''}`);
     } catch (error) {
       if (error instanceof Skip) {
         counts.skipped++;

@@ -42,7 +42,8 @@ export async function goldenTexts(n) {
  * @returns {Promise<string>} SHA-256 of their bytes, hexadecimal
  */
 export async function vectorsHash(vectors) {
-  return hex(await crypto.subtle.digest('SHA-256', await new Blob(/** @type {any[]} */ ([vectors]).flat()).arrayBuffer()));
+  return hex(await crypto.subtle.digest('SHA-256',
+    await new Blob(/** @type {any[]} */ ([vectors]).flat()).arrayBuffer()));
 }
 
 /** @param {ArrayBuffer} bytes */

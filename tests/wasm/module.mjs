@@ -18,7 +18,8 @@ export const moduleBytes = (name) => readFileSync(new URL(`minnow-${name}.wasm`,
 export const goldenFile = (name) => readFileSync(new URL(name, golden));
 /** The texts of same_bytes_texts.jsonl, as UTF-8: whoever made them may have written what is no Unicode. */
 export const goldenTexts = () =>
-  goldenFile('same_bytes_texts.jsonl').toString().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
+  goldenFile('same_bytes_texts.jsonl').toString().split('\n').filter((line) => line !== '').map((line) =>
+    JSON.parse(line));
 /** {20: hash, 100: hash, 2000: hash} of a model's vectors. */
 export const goldenHashes = (name) =>
   JSON.parse(goldenFile('same_bytes.json').toString()).models.find((model) => model.name === name).vectors;
@@ -49,7 +50,8 @@ export class Module {
   async addHelper(thread) {
     const stack = this.exports.minnow_wasm_thread_stack(thread);
     if (stack === 0) throw new Error(this.error());
-    const worker = new Worker(new URL('helper.mjs', import.meta.url), { workerData: { module: this.module, memory: this.memory, stack } });
+    const worker = new Worker(new URL('helper.mjs', import.meta.url),
+      { workerData: { module: this.module, memory: this.memory, stack } });
     const ended = new Promise((resolve, reject) => {
       worker.once('exit', resolve);
       worker.once('error', reject);
@@ -103,7 +105,8 @@ export class Module {
   info() {
     const address = this.exports.minnow_wasm_info_get();
     if (address === 0) return null;
-    const [dimensions, maxTokens, maxPositions, pooling, isa, threads] = new Uint32Array(this.memory.buffer, address, 6);
+    const [dimensions, maxTokens, maxPositions, pooling, isa, threads] =
+      new Uint32Array(this.memory.buffer, address, 6);
     return { dimensions, maxTokens, maxPositions, pooling, isa: isa === 0 ? null : this.string(isa), threads };
   }
 

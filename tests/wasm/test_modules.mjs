@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every module of `make wasm` does, by its exports: the native engine's bytes, its messages, and what becomes of memory.
-// usage: node --test tests/wasm/      from the repository's root; BUILD=FOLDER. A module that this Node cannot compile (relaxed SIMD) is skipped
+// What every module of `make wasm` does, by its exports: the native engine's bytes, its messages, and what becomes of
+// memory.
+// usage: node --test tests/wasm/      from the repository's root; BUILD=FOLDER. A module that this Node cannot compile
+// (relaxed SIMD) is skipped
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Module, STATUS, goldenFile, goldenHashes, goldenTexts, moduleBytes, sha256 } from './module.mjs';
@@ -62,7 +64,8 @@ for (const threads of [1, 2, 3]) {
 
 each('golden vectors on every instruction set', {}, (module) => {
   const names = [];
-  for (let i = 0; module.exports.minnow_wasm_isa(i) !== 0; i++) names.push(module.string(module.exports.minnow_wasm_isa(i)));
+  for (let i = 0; module.exports.minnow_wasm_isa(i) !== 0; i++) names.push(
+    module.string(module.exports.minnow_wasm_isa(i)));
   assert.equal(names.at(-1), 'scalar');
   for (const isa of names) {
     assert.equal(module.configure({ isa }), STATUS.ok, module.error());
@@ -173,7 +176,8 @@ each('SHA-256 in any pieces', { closed: true }, (module) => {
   const digest = module.allocate(32);
   for (const piece of [1000, 65536, file.length]) {
     exports.minnow_wasm_sha256_begin();
-    for (let i = 0; i < file.length; i += piece) exports.minnow_wasm_sha256_update(at + i, Math.min(piece, file.length - i));
+    for (let i = 0; i < file.length; i += piece) exports.minnow_wasm_sha256_update(at + i,
+      Math.min(piece, file.length - i));
     exports.minnow_wasm_sha256_end(digest);
     assert.equal(Buffer.from(module.bytes(digest, 32)).toString('hex'), sha256(file));
   }
@@ -200,11 +204,13 @@ each('no model is open', { closed: true }, (module) => {
 });
 
 each('wrong settings leave the old ones', {}, (module) => {
-  refused(module, module.configure({ maxTokens: 251 }), STATUS.argument, '251 tokens asked for, the model has positions for 250');
+  refused(module, module.configure({ maxTokens: 251 }), STATUS.argument,
+    '251 tokens asked for, the model has positions for 250');
   refused(module, module.configure({ pooling: 9 }), STATUS.argument, 'unknown pooling 9');
   refused(module, module.configure({ isa: 'mmx' }), STATUS.argument, "there is no instruction set 'mmx'");
   const long = 'x'.repeat(1000);
-  refused(module, module.configure({ isa: long }), STATUS.argument, `there is no instruction set '${long.slice(0, 100)}'`);
+  refused(module, module.configure({ isa: long }), STATUS.argument,
+    `there is no instruction set '${long.slice(0, 100)}'`);
   refused(module, module.configure({ isa: 'neon' }), STATUS.unsupported, 'this machine does not have neon');
   assert.equal(encodeAll(module, 20, 20), hashes[20]);
 });
@@ -249,7 +255,8 @@ each('wrong files, in the native messages', { closed: true }, (module) => {
   }
 });
 
-each('any byte flipped, any cut: refused, or with `verified` never more than other vectors', { closed: true }, (module) => {
+each('any byte flipped, any cut: refused, or with `verified` never more than other vectors', { closed: true },
+  (module) => {
   const used = module.exports.minnow_wasm_memory_used();
   for (let at = 0; at < file.length; at += 997) {
     const copy = Buffer.from(file);

@@ -27,7 +27,8 @@ for (const name of ['simd', 'relaxed', 'simd-threads', 'relaxed-threads']) {
     const expected = threads ? ['env.memory memory'] : [];
     if (name.startsWith('relaxed')) expected.push('env.now function'); // where there is a choice to be timed
     assert.deepEqual(imports, expected);
-    const others = WebAssembly.Module.exports(module).filter((e) => !e.name.startsWith('minnow_wasm_')).map((e) => e.name);
+    const others = WebAssembly.Module.exports(module).filter((e) => !e.name.startsWith('minnow_wasm_')).map((e) =>
+      e.name);
     assert.deepEqual(others.sort(), threads ? ['__stack_pointer'] : ['__stack_pointer', 'memory']);
   });
 }

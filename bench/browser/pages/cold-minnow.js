@@ -1,7 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 //
-// Minnow on the page's main thread. ?cache keeps the model, for a warm start; ?worker runs it in a worker, as it does by
-// default.
+// Minnow on the page's main thread. ?cache keeps the model, for a warm start; ?worker runs it in a worker, as it does
+// by default.
 
 import { Minnow } from 'minnow-embed';
 import { report, run } from './report.js';

@@ -27,7 +27,8 @@ const engines = new Map();
 let own = null;
 
 /** @param {object} options of Minnow.load, beside where its files lie */
-const load = (Class, options) => Class.load({ model: MODEL, cache: false, wasmUrl: 'wasm/', workerUrl: 'worker.js', ...options });
+const load = (Class, options) =>
+  Class.load({ model: MODEL, cache: false, wasmUrl: 'wasm/', workerUrl: 'worker.js', ...options });
 
 /** A Minnow for what the engines do not do themselves. */
 async function helper() {

@@ -11,7 +11,8 @@ const PAGE_BYTES = 65536;
 const MAX_RANK = 8;
 const CLOSED = 'this session is released';
 /** Of minnow_full_value, counted in 32-bit words: name, type, rank, dims, symbols, data, bytes. */
-const VALUE = { name: 0, type: 1, rank: 2, dims: 3, symbols: 3 + MAX_RANK, data: 3 + 2 * MAX_RANK, bytes: 4 + 2 * MAX_RANK };
+const VALUE = { name: 0, type: 1, rank: 2, dims: 3, symbols: 3 + MAX_RANK, data: 3 + 2 * MAX_RANK,
+  bytes: 4 + 2 * MAX_RANK };
 const VALUE_WORDS = 5 + 2 * MAX_RANK;
 /** minnow_status, from 1 on. @type {import('../errors.js').MinnowErrorCode[]} */
 const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argument', 'closed'];
@@ -23,8 +24,8 @@ const CODES = ['argument', 'network', 'format', 'unsupported', 'memory', 'argume
  * @typedef {object} ValueInfo
  * @property {string} name
  * @property {Type} type
- * @property {(number | string | null)[] | null} dims sizes; the names of those that each run decides ('batch_size'), null where
- *   they have none; null if the file says nothing
+ * @property {(number | string | null)[] | null} dims sizes; the names of those that each run decides ('batch_size'),
+ *   null where they have none; null if the file says nothing
  */
 /** @typedef {{type: Type, dims: number[], data: TensorData}} Tensor data is row-major */
 
@@ -116,7 +117,8 @@ export class Graph {
     const type = TYPES[this.inputs[i].type].number;
     const address = this.#call(() => this.#exports.minnow_full_set(i, type, dims.length, shape)) >>> 0;
     if (address === 0) throw this.#error('memory');
-    new Uint8Array(this.#exports.memory.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
+    new Uint8Array(this.#exports.memory.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      address);
   }
 
   /**
@@ -202,7 +204,8 @@ export class Graph {
     } catch (cause) {
       // A trap leaves the instance in no known state.
       this.close();
-      throw new MinnowError('closed', `the instance failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
+      throw new MinnowError('closed',
+        `the instance failed and must be loaded anew: ${/** @type {Error} */ (cause).message}`, { cause });
     }
   }
 

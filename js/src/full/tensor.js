@@ -11,7 +11,10 @@ const MAX_RANK = 8;
 /** @typedef {import('./types.js').TensorData} TensorData */
 /** @typedef {number | bigint | boolean} Scalar */
 /** @typedef {readonly Scalar[]} Row */
-/** @typedef {Scalar | Row | readonly Row[] | readonly (readonly Row[])[] | readonly (readonly (readonly Row[])[])[]} Nested of one shape */
+/**
+ * @typedef {Scalar | Row | readonly Row[] | readonly (readonly Row[])[] | readonly (readonly (readonly Row[])[])[]}
+ *   Nested of one shape
+ */
 /**
  * What an onnxruntime-web Tensor has.
  * @typedef {object} TensorLike
@@ -31,7 +34,8 @@ export function toTensor(name, type, given) {
   const fail = (/** @type {string} */ what) => new MinnowError('argument', `input '${name}': ${what}`);
   if (isTensorLike(given)) {
     const dims = checkedDims(given.dims, fail);
-    if (!ArrayBuffer.isView(given.data) && !Array.isArray(given.data)) throw fail('data is no typed array and no array');
+    if (!ArrayBuffer.isView(given.data) && !Array.isArray(given.data))
+      throw fail('data is no typed array and no array');
     const count = dims.reduce((product, dim) => product * dim, 1);
     if (given.data.length !== count)
       throw fail(`dims [${dims.join(', ')}] need ${count} elements, data has ${given.data.length}`);
@@ -65,7 +69,8 @@ function checkedDims(dims, fail) {
   if (!Array.isArray(dims)) throw fail('dims is no array');
   if (dims.length > MAX_RANK) throw fail(`rank ${dims.length} not supported (at most ${MAX_RANK})`);
   for (const dim of dims)
-    if (!Number.isInteger(dim) || dim < 0 || dim >= 2 ** 31) throw fail(`dims [${dims.join(', ')}]: ${String(dim)} is no size`);
+    if (!Number.isInteger(dim) || dim < 0 || dim >= 2 ** 31)
+      throw fail(`dims [${dims.join(', ')}]: ${String(dim)} is no size`);
   return [...dims];
 }
 
@@ -156,7 +161,8 @@ function toInteger(type) {
 function toBits(type, data, fail) {
   if (data instanceof Uint16Array) return data;
   // Float16Array, where there is one, has the bits of float16.
-  if (type === 'float16' && ArrayBuffer.isView(data) && Object.prototype.toString.call(data) === '[object Float16Array]')
+  if (type === 'float16' && ArrayBuffer.isView(data) &&
+    Object.prototype.toString.call(data) === '[object Float16Array]')
     return new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   throw fail(`${type} is given as its bits: {data: Uint16Array, dims}`);
 }

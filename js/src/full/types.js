@@ -1,11 +1,14 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
 // Element types of tensors: ONNX's numbers, the names that onnxruntime-web uses, the arrays that hold them.
 
-/** @typedef {'float32'|'uint8'|'int8'|'uint16'|'int16'|'int32'|'int64'|'bool'|'float16'|'float64'|'uint32'|'uint64'|'bfloat16'} Type */
+/**
+ * @typedef {'float32'|'uint8'|'int8'|'uint16'|'int16'|'int32'|'int64'|'bool'|'float16'|
+ *   'float64'|'uint32'|'uint64'|'bfloat16'} Type
+ */
 /**
  * float16 and bfloat16 are their 16 bits, bool is 0 or 1.
- * @typedef {Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array |
- *   BigInt64Array | BigUint64Array} TensorData
+ * @typedef {Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array
+ *   | BigInt64Array | BigUint64Array} TensorData
  */
 /**
  * @typedef {object} TypeInfo

@@ -254,8 +254,8 @@ class Opening {
   }
 
   /**
-   * Chunks into the intake. The next one is asked for before one is copied, so that both go on at the same time. What has
-   * been copied is given back.
+   * Chunks into the intake. The next one is asked for before one is copied, so that both go on at the same time. What
+   * has been copied is given back.
    * @param {import('./streams.js').Chunks} chunks
    * @param {number} [ahead] bytes of chunks that may wait for the sink to be ready; 0: a chunk is valid only until the
    *   next one is asked for

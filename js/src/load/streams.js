@@ -4,7 +4,10 @@
 /** Bytes of a piece, where we choose. */
 export const PIECE_BYTES = 1 << 20;
 
-/** @typedef {AsyncGenerator<Uint8Array, void, Uint8Array | undefined>} Chunks next() may be given a chunk back, to be used again */
+/**
+ * @typedef {AsyncGenerator<Uint8Array, void, Uint8Array | undefined>} Chunks next() may be given a chunk back, to be
+ *   used again
+ */
 
 /**
  * @template T

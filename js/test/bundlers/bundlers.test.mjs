@@ -1,6 +1,7 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The package as npm packs it, in a page that each bundler makes, in Chromium: every page must compute the golden vectors,
-// in a worker, without a line of configuration for Minnow. Bundlers come from test/peers, the browser from CHROMIUM.
+// The package as npm packs it, in a page that each bundler makes, in Chromium: every page must compute the golden
+// vectors, in a worker, without a line of configuration for Minnow. Bundlers come from test/peers, the browser from
+// CHROMIUM.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -16,7 +17,8 @@ import { missing, peer } from '../peers/index.mjs';
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const built = existsSync(here('../../wasm/minnow-simd.wasm')) && existsSync(here('../../dist/index.js'));
-const skip = missing || (!existsSync(chromium) && `no ${chromium}`) || (!built && 'not built: make wasm, npm run build');
+const skip = missing || (!existsSync(chromium) && `no ${chromium}`) ||
+  (!built && 'not built: make wasm, npm run build');
 
 const golden = JSON.parse(readFileSync(here('../../../tests/golden/same_bytes.json'), 'utf8'));
 const wanted = golden.models.find((/** @type {any} */ model) => model.name === 'random').vectors['20'];
@@ -58,8 +60,8 @@ function installPackage(folder) {
 }
 
 /**
- * Files of a folder, and the golden ones under /golden/. What is not there is index.html with 200, as development servers
- * and many hosts answer.
+ * Files of a folder, and the golden ones under /golden/. What is not there is index.html with 200, as development
+ * servers and many hosts answer.
  * @param {string} folder
  * @returns {Promise<{url: string, close: () => void}>}
  */
@@ -122,7 +124,8 @@ async function computesGolden(url) {
     assert.equal(result.sha256, wanted);
     assert.equal(result.picked.worker, 'worker', result.picked.reason);
   } catch (error) {
-    throw new Error(`${url}: ${/** @type {Error} */ (error).message}; console: ${problems.join(' | ')}`, { cause: error });
+    throw new Error(`${url}: ${/** @type {Error} */ (error).message}; console: ${problems.join(' | ')}`,
+      { cause: error });
   } finally {
     await page.close();
   }
@@ -186,7 +189,8 @@ test('webpack', { skip }, async () => {
     mode: 'production', context: app, entry: './main.js', output: { path: out, filename: 'main.js' },
   });
   const stats = await new Promise((resolve, reject) => {
-    compiler.run((/** @type {Error | null} */ error, /** @type {any} */ done) => (error ? reject(error) : resolve(done)));
+    compiler.run((/** @type {Error | null} */ error, /** @type {any} */ done) =>
+      (error ? reject(error) : resolve(done)));
   });
   await new Promise((resolve) => compiler.close(resolve));
   assert.equal(stats.hasErrors(), false, stats.toString());

@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// What `npm pack` makes: its files and sizes, its types as TypeScript programs see them, and imports of every entry in Node.
+// What `npm pack` makes: its files and sizes, its types as TypeScript programs see them, and imports of every entry in
+// Node.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -52,9 +53,11 @@ const ENTRIES = Object.keys(manifest.exports).filter((name) => typeof manifest.e
 
 test('only what belongs', { skip }, (t) => {
   for (const { path, size } of files) t.diagnostic(`${String(size).padStart(8)}  ${path}`);
-  const belongs = /^(dist\/[a-z-]+\.js|src\/([a-z]+\/)?[a-z0-9-]+\.js|types\/([a-z]+\/)?[a-z0-9-]+\.d\.ts|wasm\/minnow-[a-z-]+\.wasm|README\.md|LICENSE|package\.json)$/;
+  const belongs = new RegExp('^(dist/[a-z-]+\\.js|src/([a-z]+/)?[a-z0-9-]+\\.js|types/([a-z]+/)?[a-z0-9-]+\\.d\\.ts|' +
+    'wasm/minnow-[a-z-]+\\.wasm|README\\.md|LICENSE|package\\.json)$');
   assert.deepEqual(files.map(({ path }) => path).filter((path) => !belongs.test(path)), []);
-  for (const path of ['README.md', 'LICENSE', 'dist/index.js', 'dist/worker.js', 'types/index.d.ts', 'wasm/minnow-simd.wasm']) {
+  for (const path of ['README.md', 'LICENSE', 'dist/index.js', 'dist/worker.js', 'types/index.d.ts',
+    'wasm/minnow-simd.wasm']) {
     assert.ok(files.some((file) => file.path === path), `${path} is not packed`);
   }
 });
@@ -81,13 +84,15 @@ test('every entry is there, types first', { skip }, () => {
 });
 
 test('no run-time dependencies', () => {
-  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) assert.equal(manifest[kind], undefined);
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) assert.equal(manifest[kind],
+    undefined);
 });
 
 test('importing an entry in Node touches no global of browsers, and starts nothing', { skip }, () => {
   const names = ENTRIES.map((name) => `minnow-embed${name.slice(1)}`);
   const program = `
-    for (const name of ['window', 'document', 'self', 'Worker', 'caches', 'navigator', 'location', 'indexedDB', 'fetch']) {
+    const names = ['window', 'document', 'self', 'Worker', 'caches', 'navigator', 'location', 'indexedDB', 'fetch'];
+    for (const name of names) {
       Object.defineProperty(globalThis, name, { configurable: true, get() { throw new Error('touched ' + name); } });
     }
     for (const name of ${JSON.stringify(names)}) await import(name);
@@ -130,14 +135,16 @@ for (const [resolution, module] of [['bundler', 'esnext'], ['node16', 'node16'],
  */
 function tsc(file, options) {
   const strict = { noEmit: true, strict: true, target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: [] };
-  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
+  writeFileSync(join(app, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...strict, ...options }, files: [file] }));
   const program = here('../peers/node_modules/typescript/bin/tsc');
   return spawnSync(process.execPath, [program, '-p', app], { cwd: app, encoding: 'utf8' }).stdout;
 }
 
 test('publint finds nothing', { skip: skip || missing }, () => {
   const program = here('../peers/node_modules/publint/src/cli.js');
-  const result = spawnSync(process.execPath, [program, installed('.'), '--strict', '--pack', 'false'], { encoding: 'utf8' });
+  const result = spawnSync(process.execPath, [program, installed('.'), '--strict', '--pack', 'false'],
+    { encoding: 'utf8' });
   assert.equal(result.status, 0, result.stdout + result.stderr);
 });
 

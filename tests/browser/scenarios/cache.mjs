@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// What stays between page loads: the model in the Cache API, offline, damaged, evicted, replaced; and loads at the same time.
+// What stays between page loads: the model in the Cache API, offline, damaged, evicted, replaced; and loads at the same
+// time.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -17,7 +18,8 @@ async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options 
   const hash = await vectorsHash(await minnow.embed(['one', 'and two']));
   const models = async () => {
     const names = await caches.keys();
-    const keys = await Promise.all(names.filter((name) => name !== 'app').map(async (name) => (await caches.open(name)).keys()));
+    const keys = await Promise.all(
+      names.filter((name) => name !== 'app').map(async (name) => (await caches.open(name)).keys()));
     return keys.flat().map(({ url }) => url).filter((url) => url.includes('/sha256/'));
   };
   const whole = async () => {
@@ -91,7 +93,8 @@ self.addEventListener('fetch', (event) => {
 
 /**
  * @param {string} name
- * @param {(context: import('../harness.mjs').Context, site: import('../../../bench/browser/server.mjs').Site) => Promise<string | void>} test
+ * @param {(context: import('../harness.mjs').Context, site: import('../../../bench/browser/server.mjs').Site) =>
+ *   Promise<string | void>} test
  * @returns {import('../run.mjs').Scenario}
  */
 function scenario(name, test) {
@@ -111,10 +114,12 @@ function scenario(name, test) {
 }
 
 /**
- * @param {import('../harness.mjs').Context} context @param {import('../../../bench/browser/server.mjs').Site} site @param {object} [argument]
+ * @param {import('../harness.mjs').Context} context @param {import('../../../bench/browser/server.mjs').Site} site
+ *   @param {object} [argument]
  * @returns {Promise<any>}
  */
-const visited = (context, site, argument) => context.run(site, visit, { argument: { bytes: FILE.length, ...argument } });
+const visited = (context, site, argument) =>
+  context.run(site, visit, { argument: { bytes: FILE.length, ...argument } });
 
 /** @param {import('../../../bench/browser/server.mjs').Site} site */
 const downloads = (site) => site.requests.filter(({ path }) => path.endsWith('.minnow')).length;
@@ -163,7 +168,8 @@ export const scenarios = [
   })),
   scenario('another version takes the place of the one before', async (context, site) => {
     await visited(context, site);
-    const model = (/** @type {string} */ url, /** @type {string} */ integrity) => ({ options: { model: { url, integrity, name: 'random' } } });
+    const model = (/** @type {string} */ url, /** @type {string} */ integrity) =>
+      ({ options: { model: { url, integrity, name: 'random' } } });
     const named = await visited(context, site, model(`${RANDOM}?v=1`, INTEGRITY));
     assert.equal(downloads(site), 1, 'the same bytes under another URL');
     assert.equal(named.models.length, 1);
@@ -192,7 +198,8 @@ export const scenarios = [
         assert.equal(ofLoad.at(-1).phase, 'ready');
       }
     })),
-  ...[{}, { worker: false }].map((options) => scenario(`of two loads at once one is aborted, ${JSON.stringify(options)}`,
+  ...[{}, { worker: false }].map((options) =>
+    scenario(`of two loads at once one is aborted, ${JSON.stringify(options)}`,
     async (context, site) => {
       site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
       const { hashes } = await context.run(site, loadTwice, { argument: { options, abortAt: 50000 } });

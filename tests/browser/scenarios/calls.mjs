@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Calls: many of them without growth, aborted ones, memory that ends and memory that is given back, a main thread that is free.
+// Calls: many of them without growth, aborted ones, memory that ends and memory that is given back, a main thread that
+// is free.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +27,10 @@ async function withSite(test, options) {
   }
 }
 
-/** In the page: makes many calls; their texts differ, and one in a hundred is long. The pause lets the test look at the heap. */
+/**
+ * In the page: makes many calls; their texts differ, and one in a hundred is long. The pause lets the test look at the
+ * heap.
+ */
 async function manyCalls({ Minnow, RANDOM }, { worker, calls }) {
   const minnow = await Minnow.load({ model: RANDOM, worker, threads: 1 });
   const texts = Array.from({ length: 100 }, (_, i) => `query number ${i}${i === 0 ? ' and on'.repeat(200) : ''}`);
@@ -74,7 +78,8 @@ async function abortedLoads({ Minnow, RANDOM, rejection }, { worker }) {
   } });
   const two = Minnow.load({ model: RANDOM, worker });
   const isReason = await one.then(() => false, (error) => error === reason);
-  const atOnce = await rejection(Minnow.load({ model: RANDOM, worker, signal: AbortSignal.abort(new Error('before')) }));
+  const atOnce = await rejection(
+    Minnow.load({ model: RANDOM, worker, signal: AbortSignal.abort(new Error('before')) }));
   const minnow = await two;
   const vector = await minnow.embed('still here');
   await minnow.close();
@@ -103,7 +108,9 @@ async function capped({ Minnow, RANDOM, rejection }, { worker }) {
   return { end, length: vector.length };
 }
 
-/** In the page: loads and closes, many times, whenever it is told to. DevTools would keep what comes over the network. */
+/**
+ * In the page: loads and closes, many times, whenever it is told to. DevTools would keep what comes over the network.
+ */
 async function cycles({ Minnow, RANDOM }, { worker }) {
   const model = await (await fetch(RANDOM)).arrayBuffer();
   const simd = await WebAssembly.compileStreaming(fetch('/js/wasm/minnow-simd.wasm'));
@@ -144,7 +151,8 @@ async function closed({ Minnow, MinnowError, RANDOM, rejection }, { worker }) {
   const pending = rejection(minnow.embed(Array(500).fill('a text of some words')));
   await minnow.close();
   await minnow.close();
-  return { wrong, none, pending: await pending, after: await rejection(minnow.embed('a')), later: await rejection(minnow.memoryBytes()) };
+  return { wrong, none, pending: await pending, after: await rejection(minnow.embed('a')),
+    later: await rejection(minnow.memoryBytes()) };
 }
 
 const MODES = [{ worker: true }, { worker: false }];
@@ -171,7 +179,8 @@ export const scenarios = MODES.flatMap((mode) => [
   {
     name: `calls: abort ${where(mode)} cancels one call and no other`,
     run: (browser) => withSite(async (site) => {
-      const { overtook, isReason, end, before, others, later } = await browser.run(site, abortedCalls, { argument: mode });
+      const { overtook, isReason, end, before, others, later } =
+        await browser.run(site, abortedCalls, { argument: mode });
       assert.deepEqual({ overtook, isReason, others, later }, { overtook: true, isReason: true, others: 3, later: 80 });
       assert.equal(end?.name, 'AbortError');
       assert.equal(before?.message, 'enough');

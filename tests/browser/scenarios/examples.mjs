@@ -23,7 +23,8 @@ async function page(browser) {
   try {
     const opened = await context.newPage();
     await opened.goto(site.url(`${FOLDER}/browser.html`));
-    await opened.waitForFunction("!/^(Loading|[a-z]+: \\d+ of \\d+)$/.test(document.getElementById('out').textContent)");
+    await opened.waitForFunction(
+      "!/^(Loading|[a-z]+: \\d+ of \\d+)$/.test(document.getElementById('out').textContent)");
     assert.match(await opened.textContent('#out'), /^-?\d\.\d{3}$/);
     await opened.fill('#b', await opened.inputValue('#a'));
     await opened.waitForFunction("document.getElementById('out').textContent === '1.000'", null, { timeout: 10_000 });
@@ -57,7 +58,8 @@ async function serviceWorker(browser) {
     assert.equal(first.length, 80, JSON.stringify(first));
     assert.deepEqual(second, first);
     assert.match(wrong.error, /a number is no string/);
-    assert.equal(site.requests.filter(({ path }) => path.endsWith('/model.minnow')).length, 1, 'the model is loaded once');
+    assert.equal(site.requests.filter(({ path }) => path.endsWith('/model.minnow')).length, 1,
+      'the model is loaded once');
   } finally {
     await site.close();
   }

@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// The same bytes as the native engine: every module, every instruction set in it, with and without threads, in a worker and
-// inline, against the hashes of tests/golden/same_bytes.json.
+// The same bytes as the native engine: every module, every instruction set in it, with and without threads, in a worker
+// and inline, against the hashes of tests/golden/same_bytes.json.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,8 @@ async function check(browser, argument, { isolated = true } = {}) {
 }
 
 /** @param {any} picked */
-const shown = ({ isa, threads, worker, reason }) => `${isa}, ${threads} thread${threads > 1 ? 's' : ''}, ${worker}${reason && `, ${reason}`}`;
+const shown = ({ isa, threads, worker, reason }) =>
+  [isa, `${threads} thread${threads > 1 ? 's' : ''}`, worker, reason].filter(Boolean).join(', ');
 
 /** @type {import('../run.mjs').Scenario[]} */
 export const scenarios = [];
@@ -70,7 +71,8 @@ for (const load of [{ worker: false }, { isa: 'simd' }, { isa: 'relaxed' }, { th
   });
 }
 
-for (const load of [{ isa: 'wasm-relaxed' }, { isa: 'wasm-relaxed-pairs' }, { isa: 'wasm-simd128' }, { threads: 1 }, { threads: 2 }, {}]) {
+for (const load of [{ isa: 'wasm-relaxed' }, { isa: 'wasm-relaxed-pairs' }, { isa: 'wasm-simd128' }, { threads: 1 },
+  { threads: 2 }, {}]) {
   scenarios.push({
     name: `golden: real model, ${JSON.stringify(load)}, 100 texts`,
     run: async (browser) => {

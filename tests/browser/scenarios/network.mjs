@@ -1,5 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Loading over networks and from servers as they are: slow, broken, stalled, without lengths, with the wrong file or type.
+// Loading over networks and from servers as they are: slow, broken, stalled, without lengths, with the wrong file or
+// type.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -33,7 +34,8 @@ function assertProgress(events) {
   assert.ok(downloads.length > 0, 'no download events');
   downloads.forEach(({ loaded, total }, i) => {
     assert.equal(total, FILE.length);
-    assert.ok(loaded <= total && (i === 0 || loaded >= downloads[i - 1].loaded), `progress: ${JSON.stringify(downloads)}`);
+    assert.ok(loaded <= total &&
+      (i === 0 || loaded >= downloads[i - 1].loaded), `progress: ${JSON.stringify(downloads)}`);
   });
   assert.equal(downloads.at(-1).loaded, FILE.length);
   assert.equal(events.at(-1).phase, 'ready');
@@ -43,7 +45,8 @@ function assertProgress(events) {
  * A scenario that loads the random model from a server that behaves so.
  * @param {string} name
  * @param {import('../../../bench/browser/server.mjs').Behaviour} behaviour
- * @param {(result: {error: any, events: any[], length: number, picked: any}, site: import('../../../bench/browser/server.mjs').Site) => string | void} check
+ * @param {(result: {error: any, events: any[], length: number, picked: any}, site:
+ *   import('../../../bench/browser/server.mjs').Site) => string | void} check
  * @param {{options?: object, path?: string, site?: object, abortAfter?: number, page?: object}} [more]
  * @returns {import('../run.mjs').Scenario}
  */
@@ -77,14 +80,18 @@ const fails = (code, message) => (/** @type {{error: any}} */ { error }) => {
   assert.doesNotMatch(error.message, /\n/);
 };
 
-/** @param {import('../../../bench/browser/server.mjs').Site} site @returns {(string | null)[]} ranges that were asked for */
+/**
+ * @param {import('../../../bench/browser/server.mjs').Site} site
+ * @returns {(string | null)[]} ranges that were asked for
+ */
 const ranges = (site) => site.requests.filter(({ path }) => path === RANDOM).map(({ range }) => range);
 
 /** @type {import('../run.mjs').Scenario[]} */
 export const scenarios = [
   loading('throttled', { link: rateLimited({ bytesPerSecond: 300000, latencyMs: 50 }) }, (result) => {
     works(result);
-    assert.ok(result.events.filter(({ phase }) => phase === 'download').length >= 5, 'progress is not told as it comes');
+    assert.ok(result.events.filter(({ phase }) => phase === 'download').length >= 5,
+      'progress is not told as it comes');
   }),
   loading('without Content-Length', { length: false }, works),
   loading('without Content-Length, the length from the model package', { length: false }, works,
@@ -103,16 +110,21 @@ export const scenarios = [
   loading('stalled, then aborted', { stallAfter: 50000 }, ({ error }) => {
     assert.equal(error?.message, 'patience is over');
   }, { abortAfter: 500 }),
-  loading('HTML with 200 in place of a model', { body: HTML, type: 'text/html' }, fails('format', /http:.*random\.minnow: a web page/)),
-  loading('HTML with 200 and no type in place of a model', { body: HTML, type: '' }, fails('format', /http:.*random\.minnow/)),
-  loading('another file in place of a model', { body: 'PK\x03\x04'.padEnd(5000, 'z') }, fails('format', /random\.minnow/)),
+  loading('HTML with 200 in place of a model', { body: HTML, type: 'text/html' },
+    fails('format', /http:.*random\.minnow: a web page/)),
+  loading('HTML with 200 and no type in place of a model', { body: HTML, type: '' },
+    fails('format', /http:.*random\.minnow/)),
+  loading('another file in place of a model', { body: 'PK\x03\x04'.padEnd(5000, 'z') },
+    fails('format', /random\.minnow/)),
   loading('a file that is cut', { body: FILE.subarray(0, 200000) }, fails('format', /random\.minnow/)),
   loading('wrong integrity', {}, fails('integrity', /random\.minnow.*SHA-256/), { options: { integrity: WRONG } }),
   loading('right integrity', {}, works, { options: { integrity: INTEGRITY } }),
-  loading('no server', {}, fails('network', /localhost:1\b/), { options: { model: 'http://localhost:1/model.minnow' } }),
+  loading('no server', {}, fails('network', /localhost:1\b/),
+    { options: { model: 'http://localhost:1/model.minnow' } }),
   ...['text/plain', 'application/octet-stream', ''].map((type) =>
     loading(`.wasm as '${type}'`, { type }, works, { path: '/js/wasm/minnow-relaxed.wasm' })),
-  loading('HTML with 200 in place of .wasm', { body: HTML, type: 'text/html' }, fails('format', /minnow-relaxed\.wasm: a web page/),
+  loading('HTML with 200 in place of .wasm', { body: HTML, type: 'text/html' },
+    fails('format', /minnow-relaxed\.wasm: a web page/),
     { path: '/js/wasm/minnow-relaxed.wasm' }),
   loading('.wasm compressed', {}, works, { site: { compress: true } }),
   loading('.wasm not found', { status: 404, body: '' }, fails('network', /minnow-relaxed\.wasm/),
@@ -136,7 +148,8 @@ async function inputs({ Minnow, RANDOM, vectorsHash }) {
   const hashes = [];
   const fetched = () => fetch(RANDOM);
   const bytes = await (await fetched()).arrayBuffer();
-  for (const model of [RANDOM, new URL(RANDOM, location.href), await fetched(), bytes, new Uint8Array(bytes), new Blob([bytes])]) {
+  for (const model of [RANDOM, new URL(RANDOM, location.href), await fetched(), bytes, new Uint8Array(bytes),
+    new Blob([bytes])]) {
     const minnow = await Minnow.load({ model });
     hashes.push(await vectorsHash(await minnow.embed(['one', 'and two'])));
     await minnow.close();

@@ -15,7 +15,8 @@ const FULL = join(ROOT, 'js/wasm/minnow-full.wasm');
 /** Single texts of token type 0, with what onnxruntime makes of them. */
 function goldenTexts() {
   const { cases } = JSON.parse(readFileSync(`${GOLDEN}.json`, 'utf8'));
-  const single = cases.filter((/** @type {any} */ { inputs }) => inputs.input_ids.length === 1 && inputs.token_type_ids[0][0] === 0);
+  const single = cases.filter((/** @type {any} */ { inputs }) => inputs.input_ids.length === 1 &&
+    inputs.token_type_ids[0][0] === 0);
   return {
     rows: single.map((/** @type {any} */ { inputs }) => inputs.input_ids[0]),
     vectors: single.map((/** @type {any} */ { outputs }) => {
@@ -37,7 +38,8 @@ async function check(browser, way) {
 /** @type {import('../run.mjs').Scenario[]} */
 export const scenarios = [
   { name: 'onnx: INT8 in onnxruntime-web', run: async (browser) => {
-    if (!existsSync(join(PEERS, 'onnxruntime-web'))) throw new Skip('no onnxruntime-web: make test-js-peers installs it');
+    if (!existsSync(join(PEERS, 'onnxruntime-web')))
+      throw new Skip('no onnxruntime-web: make test-js-peers installs it');
     return check(browser, 'onnxruntime');
   } },
   { name: 'onnx: INT8 in minnow-full.wasm', run: async (browser) => {

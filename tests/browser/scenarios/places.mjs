@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// Where the package may find itself: under a Content-Security-Policy, from another origin, in a service worker, in an extension,
-// in a browser without SIMD.
+// Where the package may find itself: under a Content-Security-Policy, from another origin, in a service worker, in an
+// extension, in a browser without SIMD.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -73,7 +73,8 @@ function abroad(name, headers, check) {
       try {
         const argument = { entry: other.url(ENTRY) };
         check(await browser.run(home, embeds, { entry: null, headers: headers(other.origin), argument }));
-        assert.ok(other.requests.some(({ path }) => path.endsWith('.wasm')), 'the module comes from the package\'s origin');
+        assert.ok(other.requests.some(({ path }) => path.endsWith('.wasm')),
+          'the module comes from the package\'s origin');
         assert.ok(home.requests.some(({ path }) => path === RANDOM), 'the model from the page\'s');
       } finally {
         await Promise.all([home.close(), other.close()]);
@@ -114,7 +115,8 @@ self.addEventListener('message', (event) => event.waitUntil((async () => {
 async function asksServiceWorker({ vectorsHash }) {
   await navigator.serviceWorker.register('/service-worker.js', { type: 'module' });
   const { active } = await navigator.serviceWorker.ready;
-  const answer = new Promise((resolve) => navigator.serviceWorker.addEventListener('message', ({ data }) => resolve(data)));
+  const answer = new Promise((resolve) =>
+    navigator.serviceWorker.addEventListener('message', ({ data }) => resolve(data)));
   active?.postMessage('embed');
   const { error = null, vector, picked } = await answer;
   return { error, hash: vector && (await vectorsHash([vector])), picked };
@@ -159,7 +161,8 @@ async function inExtension() {
     runs('worker')(value);
   } finally {
     await context?.close();
-    await Promise.all([folder, profile].map((path) => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })));
+    await Promise.all([folder, profile].map((path) =>
+      rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })));
   }
 }
 
@@ -172,17 +175,22 @@ function extensionId(folder) {
 /** @type {import('../run.mjs').Scenario[]} */
 export const scenarios = [
   policy('a strict policy', csp("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'"), runs('worker')),
-  policy('a strict policy, inline', csp("script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'"), runs('inline'), { worker: false }),
-  policy('a policy without workers: inline, with the reason', csp("script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'"),
+  policy('a strict policy, inline', csp("script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'"), runs('inline'),
+    { worker: false }),
+  policy('a policy without workers: inline, with the reason',
+    csp("script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'"),
     runs('inline', /worker/)),
   policy('a policy without WebAssembly', csp("script-src 'self'; worker-src 'self'"), forbidden),
-  policy('a policy without WebAssembly, inline', csp("script-src 'self'; worker-src 'self'"), forbidden, { worker: false }),
+  policy('a policy without WebAssembly, inline', csp("script-src 'self'; worker-src 'self'"), forbidden,
+    { worker: false }),
   abroad('the package from another origin: a blob worker', () => ({}), runs('blob')),
   abroad('another origin, blob: forbidden: inline, with the reason', (origin) => ({ 'content-security-policy':
-    `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self'` }), runs('inline', /blob/)),
+    `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self'` }),
+  runs('inline', /blob/)),
   // What a worker's first script imports is the worker's too: worker-src names the origin, not only script-src.
   abroad('another origin, blob: allowed by a policy', (origin) => ({ 'content-security-policy':
-    `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self' blob: ${origin}` }), runs('blob')),
+    `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self' blob: ${origin}` }),
+  runs('blob')),
   {
     name: 'places: ./inline in a service worker',
     run: async (browser) => {
@@ -200,7 +208,8 @@ export const scenarios = [
     name: 'places: a processor without SIMD',
     run: async () => {
       const site = await startSite();
-      const old = await Chromium.start(['--js-flags=--no-enable-sse4-1 --no-enable-ssse3 --no-enable-sse4-2 --no-enable-avx']);
+      const old = await Chromium.start(
+        ['--js-flags=--no-enable-sse4-1 --no-enable-ssse3 --no-enable-sse4-2 --no-enable-avx']);
       try {
         const { error } = await old.run(site, embeds, { entry: null, argument: { entry: ENTRY } });
         assert.equal(error?.code, 'no-simd', JSON.stringify(error));
