@@ -9,6 +9,7 @@
 
 typedef struct check_run {
     const int8_model *model;
+    const graph *graph;    /* NULL: the engine runs the model */
     const quantize_source *source;
     calibration_texts texts;
     float *floats, *codes; /* [n_texts, hidden]: vectors of the two models */
@@ -106,11 +107,14 @@ static minnow_status run_both(check_run *run, quantize_progress *progress, minno
         status = run_floats(run, i, &a, error);
     }
     float_activations_free(&a);
-    if (status == MINNOW_OK) thread_pool_run(run->source->pool, run_codes, run);
-    return status;
+    if (status != MINNOW_OK) return status;
+    if (run->graph != NULL)
+        return quantize_check_graph(run->codes, run->graph, run->model, &run->texts, run->source->pool, error);
+    thread_pool_run(run->source->pool, run_codes, run);
+    return MINNOW_OK;
 }
 
-minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const quantize_source *s,
+minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const graph *g, const quantize_source *s,
                                  quantize_progress *progress, minnow_error *error) {
     check_run run;
     minnow_status status;
@@ -118,6 +122,7 @@ minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const
     memset(out, 0, sizeof *out);
     memset(&run, 0, sizeof run);
     run.model = m;
+    run.graph = g;
     run.source = s;
     if (s->texts.n_texts == 0) return MINNOW_OK;
     TRY(quantize_check_texts(&run.texts, &out->held_out, s, error));

@@ -18,8 +18,12 @@ typedef struct quantize_check {
  * none if there are no calibration texts. */
 minnow_status quantize_check_texts(calibration_texts *out, int *held_out, const quantize_source *s,
                                    minnow_error *error);
-/* Cosine of their pooled vectors. n_texts 0 if there are no texts. */
-minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const quantize_source *s,
+/* Cosine of their pooled vectors, INT8's by the engine or, if `g` is not NULL, by the graph that is made of the model.
+ * n_texts 0 if there are no texts. */
+minnow_status quantize_check_run(quantize_check *out, const int8_model *m, const graph *g, const quantize_source *s,
                                  quantize_progress *progress, minnow_error *error);
+/* Vectors of the texts, [n_texts, m->hidden], by that graph. */
+minnow_status quantize_check_graph(float *out, const graph *g, const int8_model *m, const calibration_texts *texts,
+                                   thread_pool *pool, minnow_error *error);
 
 #endif

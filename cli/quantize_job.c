@@ -69,13 +69,23 @@ static minnow_status make_model(quantize_job *j, minnow_error *error) {
 }
 
 /* Ctrl-C ends the program at once until here: there is nothing to remove before. */
-static minnow_status write_output(quantize_job *j, const int8_model *m, minnow_error *error) {
+static minnow_status write_output(quantize_job *j, minnow_error *error) {
     os_catch_interrupts();
-    if (j->settings->to_onnx) return quantize_onnx_write(j, m, error);
+    if (j->settings->to_onnx) return quantize_onnx_write(j, error);
     return file_write_all(j->settings->output, j->file, j->file_bytes, error);
 }
 
-/* What is checked and written is what will be read: the packed bytes. */
+/* What is checked and written is what will be read: the packed bytes, or the graph that is made of them. */
+static minnow_status check_and_write(quantize_job *j, const int8_model *read, minnow_error *error) {
+    minnow_status status;
+    if (j->settings->to_onnx) TRY(quantize_onnx_make(j, read, error));
+    status = quantize_check_run(&j->check, read, j->graph, &j->source, &j->progress, error);
+    quantize_progress_end(&j->progress);
+    if (status == MINNOW_OK) status = write_output(j, error);
+    graph_close(&j->graph);
+    return status;
+}
+
 static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
     tokenizer_config config;
     int8_model *read = NULL;
@@ -85,9 +95,7 @@ static minnow_status pack_and_write(quantize_job *j, minnow_error *error) {
     TRY(tokenizer_config_open(&config, &j->memory, j->source.at.tokenizer, error));
     TRY(pack_bytes(j->model, &config, &j->file, &j->file_bytes, error));
     TRY(int8_model_read(&read, j->file, j->file_bytes, error));
-    status = quantize_check_run(&j->check, read, &j->source, &j->progress, error);
-    quantize_progress_end(&j->progress);
-    if (status == MINNOW_OK) status = write_output(j, read, error);
+    status = check_and_write(j, read, error);
     int8_model_close(&read);
     return status;
 }

@@ -46,6 +46,7 @@ typedef struct quantize_job {
     uint8_t *file;                    /* the packed model */
     size_t file_bytes;                /* of what was written; 0: a pipe, of ONNX */
     export_files files;               /* to_onnx: where they go */
+    graph *graph;                     /* to_onnx: points into the model that was read back */
     quantize_check check;
 } quantize_job;
 
@@ -55,9 +56,10 @@ void quantize_labels_free(quantize_labels *l);
 
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *settings, minnow_error *error);
 
-/* --to onnx: decides what goes where and makes the folders, before minutes of work; then writes. */
+/* --to onnx: decides what goes where and makes the folders, before minutes of work; then makes the graph; then writes. */
 minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error);
-minnow_status quantize_onnx_write(quantize_job *j, const int8_model *m, minnow_error *error);
+minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_error *error);
+minnow_status quantize_onnx_write(quantize_job *j, minnow_error *error);
 
 void quantize_job_close(quantize_job *j);
 void quantize_job_print(const quantize_job *j, int json);

@@ -24,14 +24,15 @@ static uint64_t bytes_of(const char *path) {
     return bytes;
 }
 
-/* The model is written last: one that is there is complete. */
-minnow_status quantize_onnx_write(quantize_job *j, const int8_model *m, minnow_error *error) {
+minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_error *error) {
     const qdq_types types = {j->source.encoder->n_types, j->source.encoder->types};
-    graph *g = NULL;
-    minnow_status status = qdq_graph(&g, m, &types, error);
-    if (status == MINNOW_OK) status = export_files_copy(&j->files, j->source.at.folder, error);
-    if (status == MINNOW_OK) status = onnx_write(g, j->files.model, error);
-    graph_close(&g);
-    if (status == MINNOW_OK) j->file_bytes = (size_t)bytes_of(j->files.model);
-    return status;
+    return qdq_graph(&j->graph, m, &types, error);
+}
+
+/* The model is written last: one that is there is complete. */
+minnow_status quantize_onnx_write(quantize_job *j, minnow_error *error) {
+    TRY(export_files_copy(&j->files, j->source.at.folder, error));
+    TRY(onnx_write(j->graph, j->files.model, error));
+    j->file_bytes = (size_t)bytes_of(j->files.model);
+    return MINNOW_OK;
 }
