@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * QLinearAdd, QLinearMul: codes and codes -> codes, one scale and zero point a tensor, with broadcasting.
  *
- *   Add:  y = clamp(round((a - za) (sa / sy) + (b - zb) (sb / sy)) + zy)
+ *   Add:  y = clamp(round((a - za) (sa / sy) + ((b - zb) (sb / sy) + zy))), summed as onnxruntime does: zy goes to b, or
+ *         to a where that is one number
  *   Mul:  y = clamp(round((a - za)(b - zb) (sa sb / sy)) + zy), the product exact */
 #include "convert/interpret/ops/quantized.h"
 #include "convert/interpret/ops/table.h"
@@ -13,7 +14,8 @@ typedef struct job {
     uint8_t *y;
     int is_signed, multiplies;
     int32_t a_zero, b_zero, y_zero;
-    float a_scale, b_scale, product_scale, low, high; /* the operands' scales are 1 for a product */
+    float a_scale, b_scale, low, high;
+    float sum_zero, product_scale; /* zy of a sum; of a product, whose operands' scales are 1 */
 } job;
 
 #define BLOCK 256
@@ -35,6 +37,8 @@ static void codes_run(void *context, size_t first, size_t n, const int64_t *offs
                             steps[0] ? some : 1);
         j->math->dequantize(j->b + offsets[1] + (int64_t)at * steps[1], j->is_signed, j->b_zero, j->b_scale, b,
                             steps[1] ? some : 1);
+        if (!j->multiplies && steps[0] == 0) a[0] += j->sum_zero;
+        else if (!j->multiplies) j->math->add_scalar(b, j->sum_zero, b, steps[1] ? some : 1);
         if (steps[0] == 0 && steps[1] == 0) /* one element */
             combine(j, a, 1, b, 1, a, 1);
         else combine(j, a, steps[0], b, steps[1], steps[0] ? a : b, some);
@@ -74,6 +78,10 @@ minnow_status ops_qlinear_binary(op_context *c) {
     j.a_scale = j.multiplies ? 1 : j.a_scale / y_scale;
     j.b_scale = j.multiplies ? 1 : j.b_scale / y_scale;
     quantized_range(a->type, &least, &largest);
+    if (!j.multiplies) { /* added before rounding */
+        j.sum_zero = (float)j.y_zero;
+        j.y_zero = 0;
+    }
     j.low = (float)(least - j.y_zero);
     j.high = (float)(largest - j.y_zero);
     TRY(stride_broadcast(c, (const tensor *const[]){a, b}, 2, &rank, dims, &plan));
