@@ -266,7 +266,41 @@ static void of_the_standard(void **state) {
     check_operators("");
 }
 
+/* 2048 tokens have 16 MiB of scores; they never exist at once. Every query mixes the same values. */
+static void long_texts(void **state) {
+    enum { TOKENS = 2048, HIDDEN = 4 };
+    static float rows[TOKENS * HIDDEN];
+    const graph_attribute heads = {.name = "num_heads", .type = ATTRIBUTE_INT, .i = 1};
+    made_case m = {.g = graph_create(), .n_outputs = 1};
+    tensor x = {.type = DTYPE_FLOAT32, .rank = 3, .dims = {1, TOKENS, HIDDEN}, .data = rows}, out;
+    interpreter *in = NULL;
+    int32_t value, output, inputs[3];
+    (void)state;
+    for (size_t i = 0; i < TOKENS * HIDDEN; i++) rows[i] = (float)(i % HIDDEN);
+    assert_true(m.g != NULL && graph_set_opset(m.g, "com.microsoft", 1));
+    value = inputs[0] = inputs[1] = inputs[2] = graph_add_value(m.g, "x");
+    m.g->values[value].type = DTYPE_FLOAT32;
+    m.g->values[value].rank = -1;
+    output = graph_add_value(m.g, "y");
+    assert_true(graph_add_input(m.g, value) && graph_add_output(m.g, output));
+    const int32_t node = graph_add_node(m.g, "MultiHeadAttention", "n", inputs, 3, &output, 1);
+    m.g->nodes[node].domain = "com.microsoft";
+    m.g->nodes[node].opset = 1;
+    assert_int_equal(graph_add_attribute(m.g, node, &heads, &error), MINNOW_OK);
+    for (size_t limit = 256u << 10; limit <= 2u << 20; limit *= 8) { /* too little, enough */
+        const interpreter_options options = {.memory_limit_bytes = limit};
+        assert_int_equal(interpreter_create(&in, m.g, &options, &error), MINNOW_OK);
+        const minnow_status status = interpreter_run(in, &x, &out, NULL, &error);
+        assert_int_equal(status, limit < 1u << 20 ? MINNOW_ERROR_MEMORY : MINNOW_OK);
+        for (size_t i = 0; status == MINNOW_OK && i < TOKENS * HIDDEN; i++)
+            assert_true(((float *)out.data)[i] - rows[i] < 1e-4f && rows[i] - ((float *)out.data)[i] < 1e-4f);
+        interpreter_close(&in);
+    }
+    graph_close(&m.g);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(of_onnxruntime), cmocka_unit_test(of_the_standard)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(of_onnxruntime), cmocka_unit_test(of_the_standard),
+                                       cmocka_unit_test(long_texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
