@@ -11,6 +11,7 @@
 #define TILE_ROWS 6
 #define TILE_PANELS 24 /* of a strip: a tile's codes are spread once for all of them */
 #define TILE_VECTORS 2 /* 12 accumulators, 2 vectors of weights and 1 of codes: the 15 registers of V8 on x86 */
+#define TILE_STEPS 4   /* a loop */
 #define TILE_HEADER "run/kernels/tile_wasm.h"
 
 /* sum + the products of 4 bytes a lane */

@@ -11,6 +11,7 @@
 #define TILE_ROWS 5
 #define TILE_PANELS 24 /* of a strip: a tile's codes are spread once for all of them */
 #define TILE_VECTORS 2 /* 10 accumulators, 2 vectors of weights, 1 of codes, 1 of ones, the products: 15 registers */
+#define TILE_STEPS 1   /* a loop: products alone fill the time */
 #define TILE_HEADER "run/kernels/tile_wasm.h"
 #define TILE_ONES 1
 

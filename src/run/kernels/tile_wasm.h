@@ -11,7 +11,6 @@ static const volatile int32_t tile_ones = 0x00010001;
 
 #define TILE_ANY_PANELS 1
 #define NEAR_INPUTS ((size_t)400)
-#define NEAR_STEPS 4 /* written out in a loop's body */
 
 /* Inputs `from` to `from` + n - 1 of each row -> [rows][NEAR_INPUTS / 4] vectors of the same 4 in each lane: engines put
  * a constant in the address of a plain load only. n is a multiple of 4. */
@@ -52,15 +51,15 @@ ALWAYS_INLINE void near_step(const vi *x, const uint8_t *panel, vi acc[][TILE_VE
 }
 
 /* out[r][c] (+)= the products of n inputs of `rows` rows and TILE_VECTORS vectors of columns. Sums begin as what is
- * loaded, be it zeros: a vector of zeros that the compiler knows takes a register for itself. Behind each step of the
- * loop there is a way out: clang mixes steps that follow each other, and runs out of registers. */
+ * loaded, be it zeros: a vector of zeros that the compiler knows takes a register for itself. Behind each of the
+ * loop's TILE_STEPS steps there is a way out: clang mixes steps that follow each other, and runs out of registers. */
 ALWAYS_INLINE void dot_part(const vi *near, const uint8_t *panel, size_t n, int32_t *out, size_t out_stride,
                             size_t rows, int add, u7_side side) {
     static const int32_t zeros[TILE_VECTORS * VF_LANES];
     const int32_t *before = add ? out : zeros;
     const size_t before_stride = add ? out_stride : 0;
     const vi *x = near;
-    uintptr_t last[NEAR_STEPS]; /* where x is if the first, second ... step is the last */
+    uintptr_t last[TILE_STEPS]; /* where x is if the first, second ... step is the last */
     vi acc[TILE_ROWS][TILE_VECTORS];
     size_t r, v, step;
 #ifdef TILE_ONES
@@ -70,21 +69,23 @@ ALWAYS_INLINE void dot_part(const vi *near, const uint8_t *panel, size_t n, int3
     UNROLL for (r = 0; r < rows; r++) {
         UNROLL for (v = 0; v < TILE_VECTORS; v++) acc[r][v] = vi_load(before + r * before_stride + v * VF_LANES);
     }
-    UNROLL for (step = 0; step < NEAR_STEPS; step++) {
+    UNROLL for (step = 0; step < TILE_STEPS; step++) {
         last[step] = (uintptr_t)near + (n / 4 - 1 - step) * sizeof(vi);
         FIXED(last[step]);
     }
-    for (; n > 0; x += NEAR_STEPS, panel += NEAR_STEPS * 4 * INT8_PANEL) {
+    for (; n > 0; x += TILE_STEPS, panel += TILE_STEPS * 4 * INT8_PANEL) {
         FIXED(x);
         FIXED(panel);
         near_step(x, panel, acc, rows, side PASS_ONES);
         if ((uintptr_t)x == last[0]) break;
+#if TILE_STEPS == 4
         near_step(x + 1, panel + 4 * INT8_PANEL, acc, rows, side PASS_ONES);
         if ((uintptr_t)x == last[1]) break;
         near_step(x + 2, panel + 8 * INT8_PANEL, acc, rows, side PASS_ONES);
         if ((uintptr_t)x == last[2]) break;
         near_step(x + 3, panel + 12 * INT8_PANEL, acc, rows, side PASS_ONES);
         if ((uintptr_t)x == last[3]) break;
+#endif
     }
     UNROLL for (r = 0; r < rows; r++) {
         UNROLL for (v = 0; v < TILE_VECTORS; v++) vi_store(out + r * out_stride + v * VF_LANES, acc[r][v]);
