@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Takes onnxruntime's fused operators apart. In: a graph that one of its optimizers saved. Out: a graph of ONNX's own
+ * Takes fused operators apart, onnxruntime's and ONNX's Attention. In: a graph that an optimizer or exporter saved. Out: a graph of ONNX's own
  * operators with the same weights:
  *
  *     EmbedLayerNormalization  ->  Gather, Gather, first rows, Add, Add, LayerNormalization
  *     Attention                ->  MatMul and Add three times, by columns of the packed weights; heads, scores, softmax
+ *     Attention (ai.onnx)      ->  scores, softmax
  *     MultiHeadAttention       ->  Add three times; heads, scores, softmax
  *     SkipLayerNormalization   ->  Add, Add, LayerNormalization
  *     BiasGelu, FastGelu       ->  Add, Gelu
@@ -217,22 +218,32 @@ static int32_t mask_bias(unfusing *u, size_t input, dtype type, int *ok) {
     return type == DTYPE_FLOAT32 ? bias : cast(u, bias, type);
 }
 
+/* What scores are multiplied by, or divided by if the node names no scale: the root of a head's size. */
+static int32_t factor_of(unfusing *u, int64_t size, dtype type) {
+    const float scale = graph_node_float(u->node, "scale", 0);
+    const int32_t leaf = scale != 0 ? new_scalar(u, "scale", scale) : new_scalar(u, "size", (float)size);
+    const int32_t factor = scale != 0 ? leaf : builder_op(&u->b, "Sqrt", leaf, NONE, NONE);
+    return type == DTYPE_FLOAT32 ? factor : cast(u, factor, type);
+}
+
+/* softmax(q k^T * scale + mask) of q [batch, heads, tokens, size] and k [batch, heads, size, tokens]. */
+static int32_t probabilities(unfusing *u, int32_t q, int32_t k, int32_t factor, int32_t bias) {
+    int32_t scores = builder_op(&u->b, "MatMul", q, k, NONE);
+    scores = builder_op(&u->b, graph_node_float(u->node, "scale", 0) != 0 ? "Mul" : "Div", scores, factor, NONE);
+    scores = builder_op(&u->b, "Softmax", add(u, scores, bias), NONE, NONE);
+    builder_int(&u->b, "axis", -1);
+    return scores;
+}
+
 /* softmax(q k^T * scale + mask) v of q, k, v [batch, tokens, hidden], as output 0. */
 static void attend(unfusing *u, const int32_t qkv[3], int64_t hidden, int32_t bias, dtype type) {
     const int64_t n = graph_node_int(u->node, "num_heads", 0), split[4] = {0, 0, n, hidden / n}, join[3] = {0, 0, hidden};
-    const float scale = graph_node_float(u->node, "scale", 0);
     builder *b = &u->b;
-    const int32_t shape = new_sizes(u, "heads", split, 4);
-    const int32_t divisor_leaf = scale != 0 ? new_scalar(u, "scale", scale) : new_scalar(u, "size", (float)(hidden / n));
-    const int32_t divisor = scale != 0 ? divisor_leaf : builder_op(b, "Sqrt", divisor_leaf, NONE, NONE);
-    const int32_t factor = type == DTYPE_FLOAT32 ? divisor : cast(u, divisor, type);
+    const int32_t shape = new_sizes(u, "heads", split, 4), factor = factor_of(u, hidden / n, type);
     const int32_t q = piece_transpose(b, builder_op(b, "Reshape", qkv[0], shape, NONE), 0, 2, 1, 3);
     const int32_t k = piece_transpose(b, builder_op(b, "Reshape", qkv[1], shape, NONE), 0, 2, 3, 1);
     const int32_t v = piece_transpose(b, builder_op(b, "Reshape", qkv[2], shape, NONE), 0, 2, 1, 3);
-    int32_t scores = builder_op(b, "MatMul", q, k, NONE);
-    scores = builder_op(b, scale != 0 ? "Mul" : "Div", scores, factor, NONE);
-    scores = builder_op(b, "Softmax", add(u, scores, bias), NONE, NONE);
-    builder_int(b, "axis", -1);
+    int32_t scores = probabilities(u, q, k, factor, bias);
     scores = piece_transpose(b, builder_op(b, "MatMul", scores, v, NONE), 0, 2, 1, 3);
     const int32_t rows = new_sizes(u, "hidden", join, 3);
     name_output(u);
@@ -291,18 +302,65 @@ static int multi_head_attention(unfusing *u) {
     return 1;
 }
 
+/* What is added to the scores of ai.onnx's Attention: the mask itself, or the lowest number where a boolean one is 0. */
+static int32_t standard_bias(unfusing *u, dtype type) {
+    const int32_t mask = input_of(u, 3);
+    int32_t none, all;
+    if (mask == NONE || u->from->values[u->node->inputs[3]].type != DTYPE_BOOL) return mask;
+    none = new_scalar(u, "unmasked", 0);
+    all = new_scalar(u, "masked", type == DTYPE_FLOAT16 ? -65504.0f : -3e38f);
+    if (type != DTYPE_FLOAT32) none = cast(u, none, type), all = cast(u, all, type);
+    return builder_op(&u->b, "Where", mask, none, all);
+}
+
+/* ai.onnx's Attention with q, k, v [batch, heads, tokens, size], as PyTorch's exporter writes it from opset 23 on. */
+static int standard_attention(unfusing *u) {
+    const graph_value *q = &u->from->values[u->node->inputs[0]];
+    const int64_t size = q->rank == 4 ? q->dims[3].size : 0;
+    const dtype type = float_of(u, u->node->inputs[0]);
+    int32_t factor, bias, k;
+    for (size_t i = 0; i < 3; i++)
+        if (input_of(u, i) == NONE || u->from->values[u->node->inputs[i]].rank != 4) return 0;
+    for (size_t i = 4; i < u->node->n_inputs; i++)
+        if (u->node->inputs[i] >= 0) return 0;
+    for (size_t i = 1; i < u->node->n_outputs; i++)
+        if (u->node->outputs[i] >= 0) return 0;
+    if (size <= 0 || size > INT32_MAX || graph_node_int(u->node, "is_causal", 0) != 0 ||
+        graph_node_float(u->node, "softcap", 0) != 0)
+        return 0;
+    factor = factor_of(u, size, type);
+    bias = standard_bias(u, type);
+    k = piece_transpose(&u->b, input_of(u, 1), 0, 1, 3, 2);
+    k = probabilities(u, input_of(u, 0), k, factor, bias);
+    name_output(u);
+    give(u, 0, builder_op(&u->b, "MatMul", k, input_of(u, 2), NONE));
+    return 1;
+}
+
 /* --- The graph ------------------------------------------------------------------------------------------------------ */
 
-static const struct { const char *op_type; int (*take_apart)(unfusing *u); size_t n_inputs; } known[] = {
-    {"Attention", attention, 2}, {"BiasGelu", bias_gelu, 2}, {"EmbedLayerNormalization", embed, 7},
-    {"FastGelu", bias_gelu, 1}, {"FusedMatMul", fused_matmul, 2}, {"MultiHeadAttention", multi_head_attention, 3},
-    {"SkipLayerNormalization", skip_norm, 3},
+#define MICROSOFT "com.microsoft"
+
+static const struct {
+    const char *domain, *op_type;
+    int (*take_apart)(unfusing *u);
+    size_t n_inputs;
+} known[] = {
+    {"", "Attention", standard_attention, 3},
+    {MICROSOFT, "Attention", attention, 2},
+    {MICROSOFT, "BiasGelu", bias_gelu, 2},
+    {MICROSOFT, "EmbedLayerNormalization", embed, 7},
+    {MICROSOFT, "FastGelu", bias_gelu, 1},
+    {MICROSOFT, "FusedMatMul", fused_matmul, 2},
+    {MICROSOFT, "MultiHeadAttention", multi_head_attention, 3},
+    {MICROSOFT, "SkipLayerNormalization", skip_norm, 3},
 };
 
 static int find_known(const graph_node *n, size_t *k) {
     for (*k = 0; *k < sizeof known / sizeof *known; ++*k)
-        if (is_fused(n, known[*k].op_type)) return n->n_inputs >= known[*k].n_inputs && n->n_outputs > 0 &&
-                                                   n->outputs[0] >= 0 && n->inputs[0] >= 0;
+        if (strcmp(n->domain, known[*k].domain) == 0 && strcmp(n->op_type, known[*k].op_type) == 0)
+            return n->branch == 0 && n->n_inputs >= known[*k].n_inputs && n->n_outputs > 0 && n->outputs[0] >= 0 &&
+                   n->inputs[0] >= 0;
     return 0;
 }
 
@@ -340,6 +398,7 @@ static void copy_node(unfusing *u, const graph_node *n, int32_t *numbers) {
     }
     g->nodes[made].domain = n->domain;
     g->nodes[made].opset = n->opset;
+    g->nodes[made].branch = n->branch;
     g->nodes[made].attributes = n->attributes;
     g->nodes[made].n_attributes = g->nodes[made].attributes_capacity = n->n_attributes;
 }
@@ -397,6 +456,11 @@ static void rebuild(unfusing *u, int32_t *numbers) {
         to->values[value].type = declared->type;
         to->values[value].rank = declared->rank;
         memcpy(to->values[value].dims, declared->dims, sizeof declared->dims);
+    }
+    for (i = 0; i < g->n_branches && u->b.status == MINNOW_OK; i++) {
+        const graph_branch *branch = &g->branches[i];
+        if (graph_add_branch(to, value_of(u, branch->condition), branch->when, branch->outer) == 0)
+            builder_fail(&u->b, error_set(u->b.error, MINNOW_ERROR_MEMORY, "out of memory"));
     }
     for (i = 0; i < g->n_nodes && u->b.status == MINNOW_OK; i++) take_node(u, i, numbers);
     for (i = 0; i < g->n_outputs && u->b.status == MINNOW_OK; i++)
