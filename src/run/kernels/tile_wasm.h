@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tile of the relaxed WASM files: TILE_ROWS rows by TILE_VECTORS of a panel's 4 vectors, as few registers as engines
- * have on x86. Included by dot_impl.h, after dot_tile. In: codes of 8 and 7 bits. Out: int32. */
+ * The tile of the relaxed WASM files: TILE_ROWS rows by TILE_VECTORS of a panel's 4 vectors, as few registers as
+ * engines have on x86. Included by dot_impl.h, after dot_tile. In: codes of 8 and 7 bits. Out: int32. */
 
 #ifdef TILE_ONES /* The products' ones: volatile, so that they are kept in a register and not made anew each time. */
 static const volatile int32_t tile_ones = 0x00010001;
@@ -12,8 +12,8 @@ static const volatile int32_t tile_ones = 0x00010001;
 #define TILE_ANY_PANELS 1
 #define NEAR_INPUTS ((size_t)400)
 
-/* Inputs `from` to `from` + n - 1 of each row -> [rows][NEAR_INPUTS / 4] vectors of the same 4 in each lane: engines put
- * a constant in the address of a plain load only. n is a multiple of 4. */
+/* Inputs `from` to `from` + n - 1 of each row -> [rows][NEAR_INPUTS / 4] vectors of the same 4 in each lane: engines
+ * put a constant in the address of a plain load only. n is a multiple of 4. */
 ALWAYS_INLINE void spread_rows(operands o, size_t from, size_t n, size_t rows, vi *near) {
     size_t r, j;
     for (r = 0; r < rows; r++) {
