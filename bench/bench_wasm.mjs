@@ -23,6 +23,8 @@ async function readFile(name) {
 
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
 const round = (x, digits = 4) => Number(x.toFixed(digits));
+/** A line of a program in C. A clock that goes in steps makes times of 0, and speeds that JSON has no number for. */
+const parseLine = (line) => JSON.parse(line.replace(/:(inf|-?nan)/g, ':null'));
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** One instance of a run-time module with a model open. */
@@ -140,7 +142,7 @@ async function benchStages(variant, quick, print) {
   if (model === null) return;
   const stages = await WebAssembly.compile(await readFile(`bench_stages-${variant}.wasm`));
   const args = ['-', '--tokens', quick ? '16,128' : '8,16,32,64,128,256'];
-  const line = (text, stream) => stream === 1 && print({ bench: 'stage', variant, ...JSON.parse(text) });
+  const line = (text, stream) => stream === 1 && print({ bench: 'stage', variant, ...parseLine(text) });
   runCommand(stages, args, line, model);
 }
 
@@ -168,7 +170,7 @@ async function main(quick, print) {
     for (const kernel of quick ? ['linear'] : ['linear', 'linear_add', 'linear_codes', 'linear_gelu_codes', 'gelu',
                                                'quantize', 'norm_codes', 'attention'])
       runCommand(check, ['--bench', '--json', '--kernel', kernel], (line, stream) => {
-        if (stream === 1 && line.startsWith('{"kernel"')) print({ bench: 'kernel', variant, ...JSON.parse(line.replace(/:(inf|-?nan)/g, ':null')) });
+        if (stream === 1 && line.startsWith('{"kernel"')) print({ bench: 'kernel', variant, ...parseLine(line) });
       });
   }
 }
