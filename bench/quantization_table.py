@@ -43,8 +43,8 @@ def rows_of_table():
     table, norms, peers = "Embedding table", "8-bit layer-norm inputs", "onnxruntime's quantizer"
     rows = [
         Row("gptq", recipe, "GPTQ", quantize=("--rounding", "gptq")),
-        Row("onnx", recipe, "GPTQ, `--to onnx`, in onnxruntime", quantize=("--rounding", "gptq", "--to", "onnx", "--force"),
-            in_onnxruntime=True),
+        Row("onnx", recipe, "GPTQ, `--to onnx`, in onnxruntime", in_onnxruntime=True,
+            quantize=("--rounding", "gptq", "--to", "onnx", "--force")),
         Row("nearest", recipe, "nearest, bias correction"),
         Row("no-bias-correction", recipe, "nearest, no bias correction", quantize=NEAREST + ("--no-bias-correction",)),
         Row("no-equalization", recipe, "nearest, not equalized", NO_EQUALIZATION),
@@ -169,8 +169,8 @@ class Bench:
             run([sys.executable, PEERS, "encode", model, self.a.tokenizer, self.path("texts.jsonl"), str(self.a.max_tokens),
                  vectors])
         report = self.path("report.json")
-        run([self.a.minnow, "eval", "--model", vectors if elsewhere else model, "--reference", self.reference, *self.threads(),
-             "--json", *self.folders], report)
+        run([self.a.minnow, "eval", "--model", vectors if elsewhere else model, "--reference", self.reference,
+             *self.threads(), "--json", *self.folders], report)
         with open(report, encoding="utf-8") as file:
             report = json.load(file)
         return report, long_cosines(vectors, self.reference) if elsewhere else report["cosine"]["long"]

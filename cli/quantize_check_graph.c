@@ -41,9 +41,10 @@ minnow_status quantize_check_graph(float *out, const graph *g, const int8_model 
     run.feed = calloc(INPUTS * texts->longest, sizeof *run.feed);
     run.pooled = calloc(m->hidden, sizeof *run.pooled);
     if (run.feed == NULL || run.pooled == NULL) status = error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    for (i = 0; i < texts->n_texts && status == MINNOW_OK; i++)
-        status = run_text(&run, texts->ids + texts->starts[i], texts->starts[i + 1] - texts->starts[i], texts->longest, m,
-                          out + i * m->hidden, error);
+    for (i = 0; i < texts->n_texts && status == MINNOW_OK; i++) {
+        const size_t first = texts->starts[i], n = texts->starts[i + 1] - first;
+        status = run_text(&run, texts->ids + first, n, texts->longest, m, out + i * m->hidden, error);
+    }
     free(run.feed);
     free(run.pooled);
     interpreter_close(&run.interpreter);

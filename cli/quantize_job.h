@@ -56,7 +56,7 @@ void quantize_labels_free(quantize_labels *l);
 
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *settings, minnow_error *error);
 
-/* --to onnx: decides what goes where and makes the folders, before minutes of work; then makes the graph; then writes. */
+/* --to onnx: decides what goes where and makes the folders, before minutes of work; makes the graph; writes it. */
 minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error);
 minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_error *error);
 minnow_status quantize_onnx_write(quantize_job *j, minnow_error *error);

@@ -1,6 +1,6 @@
 // Minnow - SPDX-License-Identifier: Apache-2.0
-// One INT8 ONNX file, the same sentences, everywhere: C, C++, Python, JavaScript, WASM, in Node and in Chromium. Prints a
-// table of cosines to what C gives; fails where they are too low. What is not installed is named as skipped.
+// One INT8 ONNX file, the same sentences, everywhere: C, C++, Python, JavaScript, WASM, in Node and in Chromium. Prints
+// a table of cosines to what C gives; fails where they are too low. What is not installed is named as skipped.
 //   node tests/everywhere/run.mjs BUILD FOLDER     FOLDER: what `minnow quantize --to onnx -o FOLDER/` wrote
 // PYTHON names a Python with onnxruntime; js/test/peers has onnxruntime-web and transformers.js (`make test-js-peers`
 // installs them); CHROMIUM names a browser.
@@ -88,8 +88,10 @@ const WAYS = [
     need(FULL, 'make wasm');
     return byChromium('minnow');
   } },
-  { name: 'Python, onnxruntime', bounds: OTHERS, vectors: () =>
-    JSON.parse(String(run(process.env.PYTHON ?? 'python3', [join(HERE, 'vectors.py'), MODEL], JSON.stringify(rows)))).vectors },
+  { name: 'Python, onnxruntime', bounds: OTHERS, vectors: () => {
+    const printed = run(process.env.PYTHON ?? 'python3', [join(HERE, 'vectors.py'), MODEL], JSON.stringify(rows));
+    return JSON.parse(String(printed)).vectors;
+  } },
   { name: 'JavaScript, onnxruntime-web in Node', bounds: OTHERS,
     vectors: async () => {
       peer('onnxruntime-web/dist/ort.node.min.mjs');
@@ -103,7 +105,11 @@ const WAYS = [
     vectors: byTransformers },
 ];
 
-/** @param {typeof WAYS[number]} way @param {any} reference null: this is it @returns {Promise<{line: string, got: any}>} */
+/**
+ * @param {typeof WAYS[number]} way
+ * @param {any} reference null: this is it
+ * @returns {Promise<{line: string, got: any}>}
+ */
 async function tried({ name, bounds, vectors }, reference) {
   const got = await vectors();
   const { mean, least, difference } = compared(got, reference ?? got);
@@ -115,7 +121,8 @@ async function tried({ name, bounds, vectors }, reference) {
 async function main() {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   let reference = null;
-  console.log(`${relative(ROOT, MODEL)}, ${(statSync(MODEL).size / 1e6).toFixed(2)} MB, ${TEXTS.length} texts; beside C's vectors:`);
+  const megabytes = (statSync(MODEL).size / 1e6).toFixed(2);
+  console.log(`${relative(ROOT, MODEL)}, ${megabytes} MB, ${TEXTS.length} texts; beside C's vectors:`);
   console.log(`${''.padEnd(53)}cosine    least     largest difference`);
   for (const way of WAYS) {
     try {
@@ -126,7 +133,8 @@ async function main() {
     } catch (error) {
       const skips = error instanceof Skip;
       counts[skips ? 'skipped' : 'failed']++;
-      console.log(`${skips ? 'skipped' : 'FAILED '}  ${way.name}: ${skips ? error.message : /** @type {Error} */ (error).stack}`);
+      const reason = skips ? error.message : /** @type {Error} */ (error).stack;
+      console.log(`${skips ? 'skipped' : 'FAILED '}  ${way.name}: ${reason}`);
     }
   }
   await chromium?.close();

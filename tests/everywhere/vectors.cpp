@@ -27,7 +27,7 @@ minnow_status run(const char *path, minnow_error &error) {
         if (const auto status =
                 minnow_encode(created, line.data(), line.size(), vector.data(), vector.size(), nullptr, &error))
             return status;
-        if (std::fwrite(vector.data(), sizeof vector[0], vector.size(), stdout) != vector.size()) return MINNOW_ERROR_IO;
+        if (std::fwrite(vector.data(), sizeof(float), vector.size(), stdout) != vector.size()) return MINNOW_ERROR_IO;
     }
     return MINNOW_OK;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Minnow - SPDX-License-Identifier: Apache-2.0
-"""Makes tests/golden/onnx/bert_minnow_qdq.{onnx,json}: what `minnow quantize --to onnx` makes of the small random BERT, and
-what onnxruntime makes of that.
+"""Makes tests/golden/onnx/bert_minnow_qdq.{onnx,json}: what `minnow quantize --to onnx` makes of the small random BERT,
+and what onnxruntime makes of that.
 
 usage: make_qdq_golden.py [MINNOW]      needs numpy, onnx, onnxruntime; run from the repository's root
 The recipe is that of tests/cli/cases/quantize_onnx.sh, which holds the program to these bytes.
@@ -29,8 +29,8 @@ def quantize(minnow, folder):
     shutil.copy("tests/cli/data/vocab.txt", source)
     (folder / "texts").write_text(TEXTS)
     made = folder / "made.onnx"
-    subprocess.run([minnow, "quantize", "--model", source, "--texts", folder / "texts", "--rounding", "nearest", "-o", made],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([minnow, "quantize", "--model", source, "--texts", folder / "texts", "--rounding", "nearest",
+                    "-o", made], check=True, stdout=subprocess.DEVNULL)
     shutil.copy(made, GOLDEN / f"onnx/{NAME}.onnx")
 
 

@@ -68,7 +68,7 @@ static size_t count(const graph *g, const char *op_type) {
     return n;
 }
 
-/* --- Form ----------------------------------------------------------------------------------------------------------- */
+/* --- Form -------------------------------------------------------------------------------------------------------- */
 
 static void test_form(void **state) {
     static const char *const inputs[] = {"input_ids", "attention_mask", "token_type_ids"};
@@ -168,7 +168,7 @@ static void test_out_of_range(void **state) {
     int8_model_close(&m);
 }
 
-/* --- Vectors --------------------------------------------------------------------------------------------------------- */
+/* --- Vectors ----------------------------------------------------------------------------------------------------- */
 #define TEXTS 8
 
 static void engine_vectors(const int8_model *m, float *out) {
@@ -195,8 +195,8 @@ static void graph_vectors(const graph *g, int alone, int64_t type, float *out) {
     for (size_t first = 0; first < TEXTS; first += alone ? 1 : TEXTS) {
         const size_t n = alone ? 1 : TEXTS;
         size_t longest = 0;
-        for (size_t t = 0; t < n; t++)
-            if (starts[first + t + 1] - starts[first + t] > longest) longest = starts[first + t + 1] - starts[first + t];
+        for (size_t t = first; t < first + n; t++)
+            if (starts[t + 1] - starts[t] > longest) longest = starts[t + 1] - starts[t];
         tensor inputs[3], y;
         for (size_t i = 0; i < 3; i++)
             inputs[i] = (tensor){.type = DTYPE_INT64, .rank = 2, .dims = {(int64_t)n, (int64_t)longest}};
@@ -280,7 +280,7 @@ static void test_types(void **state) {
     small_encoder_make(&small);
 }
 
-/* --- Bytes ----------------------------------------------------------------------------------------------------------- */
+/* --- Bytes ------------------------------------------------------------------------------------------------------- */
 
 /* Written twice, and read: the same. */
 static void test_bytes(void **state) {

@@ -4,7 +4,7 @@
  *     codes with a scale a row    Gather(codes) ─▶ Cast ─▶ Mul by Gather(scales)
  *     codes with one scale        Gather(codes) ─▶ Cast ─▶ Mul
  *     float16                     Gather(halves) ─▶ Cast
- *     mixed                       the first, plus Gather(halves) ─▶ Cast ─▶ MatMul by ones that put each column in place
+ *     mixed                       the first, plus Gather(halves) ─▶ Cast ─▶ MatMul by ones that put columns in place
  *
  * No DequantizeLinear: before Gather it would make floats of the whole table in every run, and after it its scales
  * would be no constants, which runtimes refuse. */

@@ -39,7 +39,7 @@ int32_t qdq_quantize(builder *b, int32_t x, const int8_quantizer *q, size_t n) {
     return step_by_one(b, "DequantizeLinear", x);
 }
 
-/* --- Matrices ------------------------------------------------------------------------------------------------------- */
+/* --- Matrices ---------------------------------------------------------------------------------------------------- */
 
 /* Panels -> codes [k, n], as MatMul takes them. */
 static int32_t add_codes(builder *b, const int8_matrix *w, size_t first, size_t n) {
@@ -67,8 +67,9 @@ static int32_t add_folded(builder *b, const char *leaf, const float *x, size_t n
         const double offset = is_bias && fold->offset != NULL ? fold->offset[i] : 0.0;
         const double y = (double)x[i] * fold->multiplier[i] + offset, size = y < 0.0 ? -y : y;
         if (!(size < LARGEST && (is_bias || y > LEAST))) {
-            builder_fail(b, error_set(b->error, MINNOW_ERROR_UNSUPPORTED, "%s: the %s of output %zu would be %g, out of "
-                                      "a float's range", b->scope + 1, leaf, i, y));
+            builder_fail(b, error_set(b->error, MINNOW_ERROR_UNSUPPORTED,
+                                      "%s: the %s of output %zu would be %g, out of a float's range", b->scope + 1, leaf,
+                                      i, y));
             return NONE;
         }
         folded[i] = (float)y;
