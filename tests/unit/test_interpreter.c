@@ -503,6 +503,50 @@ static void dequantized_products(void **state) {
     }
 }
 
+/* Rows of a dequantized table, too large to be dequantized once for all; one scale, or one a row. */
+static void dequantized_rows(void **state) {
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        const dtype type = variant & 1 ? DTYPE_INT8 : DTYPE_UINT8;
+        const int64_t rows = 1000;
+        graph *g = new_graph();
+        const int32_t ids = add_input(g, "ids", DTYPE_INT64);
+        const int32_t table = add_codes(g, "t", type, 2, (const int64_t[]){rows, 640});
+        const int32_t zero = add_codes(g, "z", type, variant >> 1, &rows);
+        tensor steps = {.type = DTYPE_FLOAT32, .rank = variant >> 1, .dims = {rows}};
+        steps.data = malloc((size_t)rows * sizeof(float));
+        assert_non_null(steps.data);
+        for (int64_t i = 0; i < rows; i++) ((float *)steps.data)[i] = 0.25f + (float)(i % 8);
+        const int32_t scale = add_constant(g, "s", &steps);
+        const int32_t d = NODE("DequantizeLinear", "axis=0", "d", table, scale, zero);
+        g->outputs[g->n_outputs++] = NODE("Gather", "axis=0", "y", d, ids);
+        int64_t numbers[6] = {0, 999, -1, -1000, 17, 17};
+        const tensor input = {.type = DTYPE_INT64, .rank = 2, .dims = {2, 3}, .data = numbers};
+        check_chain("dequantized rows", g, &input);
+        minnow_error error;
+        interpreter *in = NULL;
+        tensor y;
+        assert_int_equal(interpreter_create(&in, g, NULL, &error), MINNOW_OK);
+        assert_int_equal(interpreter_run(in, &input, &y, NULL, &error), MINNOW_OK);
+        const uint8_t *codes = g->values[table].constant->data, *zeros = g->values[zero].constant->data;
+        for (size_t i = 0; i < 6; i++) {
+            const size_t row = (size_t)(numbers[i] < 0 ? numbers[i] + rows : numbers[i]), k = variant >> 1 ? row : 0;
+            for (size_t j = 0; j < 640; j++) {
+                const int difference = variant & 1 ? (int8_t)codes[row * 640 + j] - (int8_t)zeros[k]
+                                                   : codes[row * 640 + j] - zeros[k];
+                const float wanted = (float)difference * ((float *)steps.data)[k];
+                assert_true(((float *)y.data)[i * 640 + j] == wanted);
+            }
+        }
+        numbers[3] = 1000;
+        assert_int_equal(interpreter_run(in, &input, &y, NULL, &error), MINNOW_ERROR_FORMAT);
+        assert_non_null(strstr(error.message, "(Gather): index 1000 is outside an axis of 1000"));
+        interpreter_close(&in);
+        free(steps.data);
+        graph_close(&g);
+    }
+}
+
 /* Enough elements for every thread. */
 static void long_rows(void **state) {
     (void)state;
@@ -679,6 +723,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators), cmocka_unit_test(quantized_operators),
         cmocka_unit_test(integer_chains), cmocka_unit_test(dequantized_products),
+        cmocka_unit_test(dequantized_rows),
         cmocka_unit_test(linear_chains),      cmocka_unit_test(attention_chains),
         cmocka_unit_test(strided_values),      cmocka_unit_test(long_rows),          cmocka_unit_test(shapes_change),
         cmocka_unit_test(wanted_and_observed), cmocka_unit_test(inputs_are_checked), cmocka_unit_test(limits),

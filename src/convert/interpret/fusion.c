@@ -8,6 +8,7 @@
  *   gelu:     x * (erf(x / sqrt 2) + 1) * 0.5
  *   integer:  MatMulInteger(x, W)  Cast  * scale  [+ bias]  [gelu]  [+ residual]
  *             MatMulIntegerToFloat(x, W, ...)     [+ bias]  [gelu]  [+ residual]
+ *   rows:     Gather(DequantizeLinear(table), ids)
  *
  * Values inside a chain have no other reader and are no outputs of the graph. */
 #include <string.h>
@@ -213,6 +214,30 @@ static int match_context(matcher *m, fusion *f) {
     return 1;
 }
 
+/* DequantizeLinear of a constant table, one scale or one a row, that a Gather of rows alone reads. */
+static int match_rows(matcher *m, uint32_t node, fusion *f) {
+    const graph_node *n = &m->in->nodes[node];
+    if (m->taken[node] || n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0 || n->outputs[0] < 0) return 0;
+    const value_state *table = &m->in->values[n->inputs[0]], *scale = &m->in->values[n->inputs[1]];
+    const uint32_t next = only_reader(m, n->outputs[0]);
+    if (next == NOBODY || !is_op(m, next, "Gather") || graph_node_int(&m->in->nodes[next], "axis", 0) != 0) return 0;
+    const graph_node *gather = &m->in->nodes[next];
+    if (gather->n_inputs != 2 || gather->inputs[0] != n->outputs[0] || gather->inputs[1] < 0) return 0;
+    if (!table->is_constant || table->t.rank < 1 || (table->t.type != DTYPE_INT8 && table->t.type != DTYPE_UINT8) ||
+        !scale->is_constant || scale->t.type != DTYPE_FLOAT32 || graph_node_int(n, "block_size", 0) != 0 ||
+        graph_node_int(n, "output_dtype", DTYPE_FLOAT32) != DTYPE_FLOAT32)
+        return 0;
+    if (n->n_inputs > 2 && n->inputs[2] >= 0 && !m->in->values[n->inputs[2]].is_constant) return 0;
+    if (tensor_count(&scale->t) != 1 && (scale->t.rank != 1 || scale->t.dims[0] != table->t.dims[0] ||
+                                         graph_node_int(n, "axis", 1) != 0))
+        return 0;
+    f->kind = FUSION_ROWS;
+    f->a = n->inputs[0];
+    f->b = gather->inputs[1];
+    extend(m, next);
+    return 1;
+}
+
 static void start(matcher *m, fusion *f, uint32_t node) {
     memset(f, 0, sizeof *f);
     f->a = f->b = f->bias = f->residual = f->mask = f->sum_scale = -1;
@@ -245,6 +270,7 @@ static int match(matcher *m, uint32_t node, fusion *f) {
         f->b = n->inputs[1];
         return match_integer(m, f, m->in->entries[node]->run == ops_matmul_integer_to_float);
     }
+    if (m->in->entries[node]->run == ops_dequantize_linear) return match_rows(m, node, f);
     if (is_op(m, node, "Div") && n->n_inputs == 2 && n->inputs[0] >= 0) {
         uint32_t found[5];
         if (!match_erf_chain(m, n->inputs[0], found) || found[0] != node) return 0;

@@ -105,6 +105,7 @@ minnow_status fusion_run(op_context *c, int *handled) {
     *handled = 0;
     if (f->kind == FUSION_GELU) return run_gelu(c, a, handled);
     if (f->kind == FUSION_INTEGER) return fusion_run_integer(c, handled);
+    if (f->kind == FUSION_ROWS) return fusion_run_rows(c, handled);
     if (a->t.type != DTYPE_FLOAT32 || b->t.type != DTYPE_FLOAT32) return MINNOW_OK;
     c->error = NULL; /* what is wrong with the shapes is said by the nodes one by one */
     status = product_plan(c, &a->t, a->is_strided ? a->strides : NULL, &b->t, b->is_strided ? b->strides : NULL, &p,

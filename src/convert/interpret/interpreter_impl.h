@@ -38,7 +38,8 @@ typedef enum fusion_kind {
     FUSION_SCORES,  /* MatMul, * or / scalar, + mask, softmax over the last axis */
     FUSION_CONTEXT, /* MatMul, then Transpose that keeps the last axis: rows are written where they belong */
     FUSION_GELU,    /* the five nodes of an erf gelu */
-    FUSION_INTEGER  /* a product of 8-bit integers, * scale, + bias, gelu, + residual */
+    FUSION_INTEGER, /* a product of 8-bit integers, * scale, + bias, gelu, + residual */
+    FUSION_ROWS     /* DequantizeLinear of a constant table in `a`, then Gather of its rows by the ids in `b` */
 } fusion_kind;
 
 typedef struct fusion {
@@ -124,6 +125,7 @@ minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error);
 /* Runs a fused step; *handled 0 and nothing done if the shapes of this run do not fit. c has no inputs. fusion_run.c */
 minnow_status fusion_run(op_context *c, int *handled);
 minnow_status fusion_run_integer(op_context *c, int *handled); /* fusion_integer.c */
+minnow_status fusion_run_rows(op_context *c, int *handled);    /* fusion_rows.c */
 /* Products of dequantized matrices become products of integers. rewrite.c */
 minnow_status rewrite_quantized(struct interpreter *in, minnow_error *error);
 /* The twin's packed weights, if it has them for the same tier: 1 if they are used. ops/matmul.c */

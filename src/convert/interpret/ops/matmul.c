@@ -235,7 +235,8 @@ minnow_status matmul_prepare(struct interpreter *in, step *s, minnow_error *erro
     const int32_t value = s->fused ? s->fused->b : node->n_inputs > 1 ? node->inputs[1] : -1;
     size_t bytes;
     s->packed_value = -1;
-    if (value < 0 || (s->fused && (s->fused->kind == FUSION_GELU || s->fused->kind == FUSION_INTEGER)) ||
+    if (value < 0 || (s->fused && (s->fused->kind == FUSION_GELU || s->fused->kind == FUSION_INTEGER ||
+                                    s->fused->kind == FUSION_ROWS)) ||
         (!s->fused && !(s->entry->flags & OP_PACKS)))
         return MINNOW_OK;
     const value_state *v = &in->values[value];
