@@ -217,7 +217,7 @@ static int match_context(matcher *m, fusion *f) {
 /* DequantizeLinear of a constant table, one scale or one a row, that a Gather of rows alone reads. */
 static int match_rows(matcher *m, uint32_t node, fusion *f) {
     const graph_node *n = &m->in->nodes[node];
-    if (m->taken[node] || n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0 || n->outputs[0] < 0) return 0;
+    if (n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0) return 0;
     const value_state *table = &m->in->values[n->inputs[0]], *scale = &m->in->values[n->inputs[1]];
     const uint32_t next = only_reader(m, n->outputs[0]);
     if (next == NOBODY || !is_op(m, next, "Gather") || graph_node_int(&m->in->nodes[next], "axis", 0) != 0) return 0;
@@ -264,8 +264,9 @@ static int match(matcher *m, uint32_t node, fusion *f) {
         f->b = n->inputs[1];
         return found;
     }
+    if (m->taken[node] || n->n_outputs < 1 || n->outputs[0] < 0) return 0;
     if (m->in->entries[node]->run == ops_matmul_integer || m->in->entries[node]->run == ops_matmul_integer_to_float) {
-        if (m->taken[node] || n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0) return 0;
+        if (n->n_inputs < 2 || n->inputs[0] < 0 || n->inputs[1] < 0) return 0;
         f->a = n->inputs[0];
         f->b = n->inputs[1];
         return match_integer(m, f, m->in->entries[node]->run == ops_matmul_integer_to_float);

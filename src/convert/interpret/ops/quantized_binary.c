@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * QLinearAdd, QLinearMul: codes and codes -> codes, one scale and zero point a tensor, with broadcasting.
  *
- *   Add:  y = clamp(round((a - za) (sa / sy) + ((b - zb) (sb / sy) + zy))), summed as onnxruntime does: zy goes to b, or
- *         to a where that is one number
+ *   Add:  y = clamp(round((a - za) (sa / sy) + ((b - zb) (sb / sy) + zy))), summed as onnxruntime does: zy goes to b,
+ *         or to a where that is one number
  *   Mul:  y = clamp(round((a - za)(b - zb) (sa sb / sy)) + zy), the product exact */
 #include "convert/interpret/ops/quantized.h"
 #include "convert/interpret/ops/table.h"
