@@ -54,6 +54,7 @@ EXPORTS = {
     "clip_ts17": ("clip", False, 17, {}),
     "squeezebert_ts14": ("squeezebert", False, 14, dict(types=True)),
     "qwen3_dynamo20_last": ("qwen3", True, 20, dict(head="last", attention="sdpa")),
+    "bert_dynamo23": ("bert", True, 23, dict(types=True, attention="sdpa")),
     "bert_ts17_half": ("bert", False, 17, dict(half=True)),
     "bert_ts14_int32": ("bert", False, 14, dict(types=True, int32=True, head="max")),
 }

@@ -20,8 +20,8 @@
 
 static const char *const names[] = {
     /* torch's exporters, tf2onnx */
-    "bert_ts11", "bert_ts14", "bert_ts17_pooled", "bert_ts17_sdpa", "bert_dynamo18", "bert_dynamo20", "bert_ts17_half",
-    "bert_ts14_int32", "bert_keras15", "distilbert_ts14", "roberta_ts14", "mpnet_ts17_mean", "electra_ts17", "albert_ts14",
+    "bert_ts11", "bert_ts14", "bert_ts17_pooled", "bert_ts17_sdpa", "bert_dynamo18", "bert_dynamo20", "bert_dynamo23",
+    "bert_ts17_half", "bert_ts14_int32", "bert_keras15", "distilbert_ts14", "roberta_ts14", "mpnet_ts17_mean", "electra_ts17", "albert_ts14",
     "deberta2_ts17", "deberta2_dynamo20", "nomic_dynamo18", "modernbert_ts17_cls", "modernbert_dynamo20", "t5_ts14",
     "t5_dynamo18", "clip_ts17", "squeezebert_ts14", "qwen3_dynamo20_last",
     /* onnxruntime's quantizer and optimizers */

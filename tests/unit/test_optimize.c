@@ -488,6 +488,23 @@ static void test_fused(void **state) {
     }
 }
 
+static void causal(graph *g) {
+    const graph_attribute a = {.name = "is_causal", .type = ATTRIBUTE_INT, .i = 1};
+    graph_node *n = nth(g, "Attention", 1);
+    if (graph_node_attribute(n, "is_causal") != NULL) set_int(n, "is_causal", 1);
+    else assert_int_equal(graph_add_attribute(g, (int32_t)(n - g->nodes), &a, NULL), MINNOW_OK);
+}
+
+/* ai.onnx's Attention is taken apart where it is an encoder's. */
+static void test_standard_attention(void **state) {
+    graph *g = open_graph("tests/golden/onnx/bert_dynamo23.onnx");
+    (void)state;
+    compare_with_graph("tests/golden/onnx/bert_dynamo23.onnx", 1e-5);
+    causal(g);
+    expect_refusal(g, "(Attention)", "expected attention's product of probabilities and values");
+    graph_close(&g);
+}
+
 /* A transpose that swaps batch and heads contradicts the shapes before anybody looks for an encoder. */
 static void test_contradiction(void **state) {
     graph *g = open_graph(PLAIN);
@@ -636,7 +653,8 @@ static void test_layout(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exporters_agree), cmocka_unit_test(test_import),        cmocka_unit_test(test_forward_pass),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_fused),         cmocka_unit_test(test_contradiction), cmocka_unit_test(test_same_function),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_fused), cmocka_unit_test(test_standard_attention),
+        cmocka_unit_test(test_contradiction), cmocka_unit_test(test_same_function),
         cmocka_unit_test(test_quantized),       cmocka_unit_test(test_layout),        cmocka_unit_test(test_real_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
