@@ -241,12 +241,27 @@ static void refuses_what_is_no_if(void **state) {
     refuses_run(&m, 1, "node 1 'Loop' (Loop): operator Loop of opset 17 not supported; export without control flow");
 }
 
+/* A branch may be nothing but a value from outside. Graphs with Ifs are not written. */
+static void branches_without_nodes(void **state) {
+    const proto empty = branch(NULL, 0, "x"), neg = node("Neg", "x", NULL, "t"), other = branch(&neg, 1, "t");
+    const proto n = if_node("c", "y", &empty, &other), m = model(&n, 1);
+    graph *g = read_model(&m);
+    minnow_error error;
+    (void)state;
+    gives(g, 1, 0, 2, 3);
+    gives(g, 0, 0, 2, -3);
+    assert_int_equal(onnx_write(g, "test_branch.onnx", &error), MINNOW_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "writing it is not supported"));
+    graph_close(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_one_branch),
         cmocka_unit_test(branches_in_branches),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(refuses_what_is_no_if),
+        cmocka_unit_test(branches_without_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,10 +115,10 @@ static void put_attribute(sink *s, const void *object) {
 static void put_node(sink *s, const void *object) {
     const graph_node *node = object;
     size_t i;
-    if (node->branch != 0 && s->status == MINNOW_OK)
-        s->status = error_set(s->error, MINNOW_ERROR_UNSUPPORTED,
-                              "node '%s' (%s) is in a branch of an If: writing it is not supported", node->name,
-                              node->op_type);
+    const int is_if = strcmp(node->op_type, "If") == 0 && node->domain[0] == '\0';
+    if ((node->branch != 0 || is_if) && s->status == MINNOW_OK)
+        s->status = error_set(s->error, MINNOW_ERROR_UNSUPPORTED, "node '%s' (%s) %s: writing it is not supported",
+                              node->name, node->op_type, is_if ? "has branches" : "is in a branch of an If");
     for (i = 0; i < node->n_inputs; i++)
         put_text(s, 1, node->inputs[i] == GRAPH_NO_VALUE ? "" : s->g->values[node->inputs[i]].name);
     for (i = 0; i < node->n_outputs; i++)
