@@ -9,6 +9,7 @@
 #define PACKING "optimize without packing (attention over padded texts)"
 #define LAYOUT "save the optimized model at onnxruntime's level 'extended'; 'all' has layouts for one processor"
 #define WIDTH "weights of 8 bits or floats needed"
+#define SEQUENCES "export without lists of tensors"
 
 /* A name that ends with '*' stands for all that begin so; a domain alone for all of its operators. */
 static const struct { const char *domain, *op_type, *advice; } known[] = {
@@ -33,9 +34,11 @@ static const struct { const char *domain, *op_type, *advice; } known[] = {
     {"com.ms.internal.nhwc", "*", LAYOUT},
     {"ai.onnx.contrib", "*", "export the encoder without its tokenizer"},
     {"ai.onnx.ml", "*", "export the encoder alone, without what stands around it"},
-    {"", "If", "export without control flow"},
     {"", "Loop", "export without control flow"},
     {"", "Scan", "export without control flow"},
+    {"", "Sequence*", SEQUENCES},
+    {"", "ConcatFromSequence", SEQUENCES},
+    {"", "SplitToSequence", SEQUENCES},
 };
 
 static int fits(const char *pattern, const char *name) {
