@@ -103,7 +103,7 @@ static void write_input(recipe *r, const tensor *t, const char *name) {
     proto_message(&r->graph, 11, &info);
 }
 
-/* A new value, an input of the graph or an initializer; -1 if there is no room. Elements are set if `given` is not NULL. */
+/* A new value, an input of the graph or an initializer, with the `given` elements if not NULL; -1: no room. */
 static int add_tensor(recipe *r, dtype type, int rank, const int64_t *dims, const int64_t *given, int constant) {
     const size_t at = r->n_values;
     tensor t = {.type = type, .rank = rank, .data = r->data[at]};
@@ -253,17 +253,15 @@ static void write_attributes(recipe *r, proto *node, const char *list) {
 }
 
 static void write_inputs(recipe *r, proto *node, const char *letters, dtype type) {
-    unsigned more = 0;
-    for (char last = 'T'; *letters != '\0' || more > 0;) {
-        if (more > 0) more--;
-        else if (*letters == '+') more = next(&r->b) % 4;
-        else last = *letters;
-        if (more == 0 && *letters != '\0') letters++;
-        if (more == 0 && letters[-1] == '+') continue;
-        const int optional = last >= 'a', left_out = optional && next(&r->b) % 2;
-        const int v = left_out ? -1 : choose_operand(r, optional ? (char)(last - 'a' + 'A') : last, type);
-        if (v >= 0) r->values[v].is_read = 1;
-        proto_text(node, 1, v < 0 ? "" : r->values[v].name);
+    for (char letter = 'T'; *letters != '\0'; letters++) {
+        const unsigned times = *letters == '+' ? next(&r->b) % 4 : 1;
+        if (*letters != '+') letter = *letters;
+        for (unsigned i = 0; i < times; i++) {
+            const int optional = letter >= 'a', left_out = optional && next(&r->b) % 2;
+            const int v = left_out ? -1 : choose_operand(r, optional ? (char)(letter - 'a' + 'A') : letter, type);
+            if (v >= 0) r->values[v].is_read = 1;
+            proto_text(node, 1, v < 0 ? "" : r->values[v].name);
+        }
     }
 }
 
@@ -297,9 +295,9 @@ static const grammar_rule *choose_rule(recipe *r) {
 }
 
 static void add_node(recipe *r) {
-    static const dtype types[] = {DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_INT64, DTYPE_FLOAT32,
-                                  DTYPE_INT32, DTYPE_FLOAT16, DTYPE_FLOAT64, DTYPE_BOOL, DTYPE_INT8, DTYPE_UINT8,
-                                  DTYPE_UINT64, DTYPE_BFLOAT16, DTYPE_INT16, DTYPE_UINT32};
+    static const dtype types[] = {DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_FLOAT32, DTYPE_INT64,
+                                  DTYPE_FLOAT32, DTYPE_INT32, DTYPE_FLOAT16, DTYPE_FLOAT64, DTYPE_BOOL, DTYPE_INT8,
+                                  DTYPE_UINT8, DTYPE_UINT64, DTYPE_BFLOAT16, DTYPE_INT16, DTYPE_UINT32};
     static proto node;
     const grammar_rule *rule = choose_rule(r);
     const unsigned how = next(&r->b);
@@ -370,7 +368,8 @@ static int64_t extent_of(graph_dim dim) {
     size_t input;
     int axis;
     char rest;
-    if (dim.size >= 0 || dim.symbol == NULL || sscanf(dim.symbol, "%zu_%d%c", &input, &axis, &rest) != 2) return dim.size;
+    if (dim.size >= 0 || dim.symbol == NULL) return dim.size;
+    if (sscanf(dim.symbol, "%zu_%d%c", &input, &axis, &rest) != 2) return -1;
     return current->inputs[input].dims[axis];
 }
 

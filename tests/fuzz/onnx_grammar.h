@@ -6,7 +6,7 @@
  *   I list of int64               S one int64                  X indices      B bool      U int8 or uint8    N int32
  *   Q one float32 that is not 0   V one int8 or uint8          H small matrix of float32
  * outputs: T as input 0, B bool, I int64, F float32, U uint8, N int32, C what attribute "to" says
- * attributes, "name:kind": a axis, b 0 or 1, n number, t type, f float, A axes, P permutation, or the words of `words` */
+ * attributes, "name:kind": a axis, b 0 or 1, n number, t type, f float, A axes, P permutation, or one of `words` */
 #ifndef MINNOW_TESTS_FUZZ_ONNX_GRAMMAR_H
 #define MINNOW_TESTS_FUZZ_ONNX_GRAMMAR_H
 
@@ -32,15 +32,17 @@ static const grammar_rule grammar[] = {
     {"", "Gather", "TX", "T", "axis:a"}, {"", "GatherElements", "TX", "T", "axis:a"},
     {"", "GatherND", "TX", "T", "batch_dims:b"}, {"", "Gelu", "T", "T", "approximate:approximate"},
     {MICROSOFT, "Gelu", "T", "T", ""}, {"", "Gemm", "TTt", "T", "transA:b transB:b alpha:f beta:f"},
-    {"", "Greater", "TT", "B", ""}, {"", "GreaterOrEqual", "TT", "B", ""}, {"", "HardSigmoid", "T", "T", "alpha:f beta:f"},
-    {"", "HardSwish", "T", "T", ""}, {"", "Hardmax", "T", "T", "axis:a"}, {"", "Identity", "T", "T", ""},
+    {"", "Greater", "TT", "B", ""}, {"", "GreaterOrEqual", "TT", "B", ""},
+    {"", "HardSigmoid", "T", "T", "alpha:f beta:f"}, {"", "HardSwish", "T", "T", ""},
+    {"", "Hardmax", "T", "T", "axis:a"}, {"", "Identity", "T", "T", ""},
     {"", "IsInf", "F", "B", "detect_negative:b detect_positive:b"}, {"", "IsNaN", "F", "B", ""},
     {"", "LayerNormalization", "FLl", "FFF", "axis:a epsilon:f"}, {"", "LeakyRelu", "T", "T", "alpha:f"},
     {"", "Less", "TT", "B", ""}, {"", "LessOrEqual", "TT", "B", ""}, {"", "Log", "T", "T", ""},
     {"", "LogSoftmax", "T", "T", "axis:a"}, {"", "LpNormalization", "T", "T", "axis:a p:n"},
     {"", "MatMul", "TT", "T", ""}, {"", "MatMul", "FF", "F", ""}, {"", "MatMul", "FH", "F", ""},
     {"", "Max", "T+", "T", ""}, {"", "Mean", "T+", "T", ""}, {"", "MeanVarianceNormalization", "T", "T", "axes:A"},
-    {"", "Min", "T+", "T", ""}, {"", "Mish", "T", "T", ""}, {"", "Mod", "TT", "T", "fmod:b"}, {"", "Mul", "TT", "T", ""},
+    {"", "Min", "T+", "T", ""}, {"", "Mish", "T", "T", ""}, {"", "Mod", "TT", "T", "fmod:b"},
+    {"", "Mul", "TT", "T", ""},
     {"", "Neg", "T", "T", ""}, {"", "NonZero", "T", "I", ""}, {"", "Not", "B", "B", ""},
     {"", "OneHot", "XSI", "I", "axis:a"}, {"", "Or", "BB", "B", ""}, {"", "PRelu", "TT", "T", ""},
     {"", "Pad", "TIz", "T", "mode:mode"}, {"", "Pad", "TIzi", "T", "mode:mode"}, {"", "Pow", "TF", "T", ""},
@@ -53,7 +55,8 @@ static const grammar_rule grammar[] = {
     {"", "ReduceSum", "Ti", "T", "keepdims:b noop_with_empty_axes:b"}, {"", "ReduceSumSquare", "Ti", "T", "axes:A"},
     {"", "Relu", "T", "T", ""}, {"", "Reshape", "TI", "T", "allowzero:b"}, {"", "Reshape", "TI", "T", ""},
     {"", "ReverseSequence", "TX", "T", "time_axis:b batch_axis:b"}, {"", "Round", "T", "T", ""},
-    {"", "ScatterElements", "TXT", "T", "axis:a reduction:reduction"}, {"", "ScatterND", "TXT", "T", "reduction:reduction"},
+    {"", "ScatterElements", "TXT", "T", "axis:a reduction:reduction"},
+    {"", "ScatterND", "TXT", "T", "reduction:reduction"},
     {"", "Selu", "T", "T", ""}, {"", "Shape", "T", "I", "start:a end:a"}, {"", "Shrink", "T", "T", "lambd:f bias:f"},
     {"", "Sigmoid", "T", "T", ""}, {"", "Sign", "T", "T", ""}, {"", "Sin", "T", "T", ""}, {"", "Size", "T", "I", ""},
     {"", "Slice", "TII", "T", ""}, {"", "Slice", "TIIii", "T", ""}, {"", "Softmax", "T", "T", "axis:a"},
@@ -64,6 +67,9 @@ static const grammar_rule grammar[] = {
     {"", "TopK", "TS", "TI", "axis:a largest:b sorted:b"}, {"", "Transpose", "T", "T", "perm:P"},
     {"", "Trilu", "Ts", "T", "upper:b"}, {"", "Unique", "T", "TIII", "axis:a sorted:b"},
     {"", "Unsqueeze", "Ti", "T", "axes:A"}, {"", "Where", "BTT", "T", ""}, {"", "Xor", "BB", "B", ""},
+    /* What fusion looks for */
+    {"", "MatMul", "FH", "F", ""}, {"", "Add", "FL", "F", ""}, {"", "Add", "LF", "F", ""}, {"", "Mul", "FQ", "F", ""},
+    {"", "Div", "FQ", "F", ""}, {"", "Softmax", "F", "F", ""}, {"", "Gelu", "F", "F", ""}, {"", "Add", "FF", "F", ""},
     /* Quantized */
     {"", "QuantizeLinear", "FQv", "U", "axis:a"}, {"", "DequantizeLinear", "UQv", "F", "axis:a"},
     {"", "QuantizeLinear", "FLu", "U", "axis:a"}, {"", "DequantizeLinear", "ULu", "F", "axis:a"},
