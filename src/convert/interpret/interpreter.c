@@ -90,7 +90,8 @@ static minnow_status take_inputs(op_context *c, int flags, dtype *half) {
         if (!(flags & OP_HALF) || (v->t.type != DTYPE_FLOAT16 && v->t.type != DTYPE_BFLOAT16)) continue;
         if (v->is_strided) TRY(make_dense(c, value));
         in->op_strides[i] = NULL;
-        if (*half == DTYPE_UNDEFINED && (i == 0 || !(flags & OP_FIRST_TYPE))) *half = v->t.type;
+        const int tells = flags & OP_FIRST_TYPE ? i == 0 : flags & OP_SECOND_TYPE ? i == 1 : 1;
+        if (*half == DTYPE_UNDEFINED && tells) *half = v->t.type;
         if (i == 1 && c->step->packed && c->step->packed_value == value) { /* the packed copy is float32, and is used */
             in->op_widened[i] = v->t;
             in->op_widened[i].type = DTYPE_FLOAT32;

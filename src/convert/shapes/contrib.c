@@ -206,7 +206,7 @@ const shape_rule shapes_contrib_rules[] = {
     {"QEmbedLayerNormalization", infer_embed, 1, 1},
     {"QuickGelu", infer_same, 1, 0},
     {"RotaryEmbedding", infer_same, 4, 0},
-    {"SimplifiedLayerNormalization", op_infer_normalization, 2, 0},
+    {"SimplifiedLayerNormalization", op_infer_normalization, 2, 1},
     {"SkipLayerNormalization", infer_rows, 3, 2},
     {"SkipSimplifiedLayerNormalization", infer_rows, 3, 2},
     {"TransposeMatMul", infer_fused_matmul, 2, 0},

@@ -230,14 +230,13 @@ static minnow_status infer_softmax(const shape_op *op, int variant) {
 }
 
 /* LayerNormalization, RMSNormalization: scale and bias broadcast over the axes from `axis` on; mean and deviation have
- * those as 1. */
-minnow_status op_infer_normalization(const shape_op *op, int variant) {
+ * those as 1. The result has the type of input `typed`: of x, or of the scale. */
+minnow_status op_infer_normalization(const shape_op *op, int typed) {
     const shape *x = op_shape(op, 0);
     shape statistics = *x, broadcast;
     const dtype statistics_type = (dtype)graph_node_int(op->node, "stash_type", DTYPE_FLOAT32);
     size_t i;
     int axis, d;
-    (void)variant;
     if (x->rank == 0) return op_fail(op, "a scalar where a tensor is needed");
     if (x->rank > 0) {
         TRY(op_axis(op, graph_node_int(op->node, "axis", -1), x->rank, &axis));
@@ -248,7 +247,7 @@ minnow_status op_infer_normalization(const shape_op *op, int variant) {
                 return op_fail(op, "scale or bias of rank %d for rank %d", broadcast.rank, x->rank);
         }
     }
-    op_set(op, 0, op_type(op, 0), x);
+    op_set(op, 0, op_type(op, (size_t)typed), x);
     op_set(op, 1, statistics_type, &statistics);
     op_set(op, 2, statistics_type, &statistics);
     return MINNOW_OK;
@@ -262,8 +261,8 @@ const shape_rule shapes_linear_rules[] = {
     {"Einsum", infer_einsum, 1, 0},
     {"Softmax", infer_softmax, 1, 0},
     {"LayerNormalization", op_infer_normalization, 2, 0},
-    {"RMSNormalization", op_infer_normalization, 2, 0},
-    {"SimplifiedLayerNormalization", op_infer_normalization, 2, 0},
+    {"RMSNormalization", op_infer_normalization, 2, 1},
+    {"SimplifiedLayerNormalization", op_infer_normalization, 2, 1},
     {"LogSoftmax", infer_softmax, 1, 0},
     {"Hardmax", infer_softmax, 1, 0},
     {"ReduceMean", infer_reduce, 1, REDUCE_OTHER},

@@ -169,6 +169,6 @@ extern const shape_rule shapes_quantized_contrib_rules[]; /* com.microsoft's */
 
 /* Rules of one family that another takes too. linear.c */
 minnow_status op_infer_gemm(const shape_op *op, int variant);
-minnow_status op_infer_normalization(const shape_op *op, int variant);
+minnow_status op_infer_normalization(const shape_op *op, int typed);
 
 #endif

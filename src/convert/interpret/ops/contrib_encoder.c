@@ -213,7 +213,8 @@ minnow_status ops_multi_head_attention(op_context *c) {
     TRY(refuse_output(c, 2, "present_value"));
     if (n_heads <= 0)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "num_heads is %lld, at least 1 needed", (long long)n_heads);
-    if (c->inputs[0]->rank < 1) return error_set(c->error, MINNOW_ERROR_FORMAT, "the queries are a scalar");
+    if (c->inputs[0]->rank != 3 && c->inputs[0]->rank != 5)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "queries of rank %d, 3 or 5 needed", c->inputs[0]->rank);
     a.batch = (size_t)c->inputs[0]->dims[0];
     a.n_heads = (size_t)n_heads;
     TRY(find_heads(c, &a));

@@ -111,7 +111,9 @@ minnow_status ops_layer_norm(op_context *c) {
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "stash_type %lld not supported (1 is)", (long long)stash);
     TRY(ops_axis(c, graph_node_int(c->node, "axis", -1), x->rank, &axis));
     row_shape(x, axis, &rows, &n);
+    TRY(ops_same_type(c, 0, 1));
     TRY(weights_of(c, 1, axis, n, &j.gamma));
+    if (ops_has_input(c, 2)) TRY(ops_same_type(c, 0, 2));
     if (ops_has_input(c, 2)) TRY(weights_of(c, 2, axis, n, &j.beta));
     TRY(ops_charge_product(c, tensor_count(x), 4, 1));
     TRY(ops_output_over(c, 0, x->type, x->rank, x->dims, 0));

@@ -37,6 +37,7 @@ enum {
     OP_HALF = 1,    /* float16 and bfloat16 inputs are widened to float32, float32 outputs narrowed back */
     OP_STRIDED = 2, /* takes inputs that are not dense */
     OP_FIRST_TYPE = 4, /* outputs are narrowed only if the first input was widened */
+    OP_SECOND_TYPE = 64, /* ... if the second was */
     OP_FIRST_OUTPUT = 8, /* only the first output is narrowed */
     OP_PACKS = 16,    /* multiplies by input 1: a constant matrix is packed before the first run (attribute "transB") */
     OP_LAZY = 32      /* inputs may have no value, as what a branch that is not taken makes */
