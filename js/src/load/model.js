@@ -13,13 +13,13 @@
 
 import { MinnowError } from '../errors.js';
 import { openStore } from './cache.js';
+import { contentOf, piecesOf } from './content.js';
 import { PATIENCE, download } from './fetch.js';
 import { Intake } from './intake.js';
-import { readPath } from './node.js';
 import { persistIfAsked } from './persist.js';
 import { progressOf } from './progress.js';
 import { resolveSource } from './source.js';
-import { PIECE_BYTES, chunksOf, raceAbort, slicesOf } from './streams.js';
+import { raceAbort } from './streams.js';
 import { takeTurn } from './turns.js';
 
 /** So much is read from the cache before the module is compiled and has memory for it. */
@@ -245,8 +245,9 @@ class Opening {
     const { sink } = this;
     opened.forget = () => store.forget(record);
     if (sink.read === undefined) return;
+    const readable = /** @type {Required<Sink>} */ (sink);
     opened.keep = async () => {
-      const result = await store.keep(record, () => piecesOf(sink, record.bytes));
+      const result = await store.keep(record, () => piecesOf(readable, record.bytes));
       opened.done();
       if (result.stored) await persistIfAsked(this.options.cache);
       return result;
@@ -313,35 +314,6 @@ class Opening {
         return { stored: false, reason: result.fromCache ? 'it is there' : 'no cache' };
       } };
   }
-}
-
-/**
- * @param {Exclude<import('./source.js').Origin, {kind: 'url'}>} origin
- * @param {AbortSignal | undefined} signal
- * @returns {Promise<{bytes: number | null, chunks: import('./streams.js').Chunks, contentType?: string}>}
- */
-async function contentOf(origin, signal) {
-  if (origin.kind === 'path') return readPath(origin.path);
-  if (origin.kind === 'blob') return { bytes: origin.blob.size, chunks: chunksOf(origin.blob.stream(), signal) };
-  if (origin.kind === 'bytes') return { bytes: origin.data.length, chunks: slicesOf(origin.data) };
-  const { response } = origin;
-  const label = response.url || 'Response';
-  if (response.type === 'opaque') throw new MinnowError('network', `${label}: is opaque: fetch it with CORS`);
-  if (!response.ok) throw new MinnowError('network', `${label}: HTTP ${response.status} ${response.statusText}`.trim());
-  if (response.body === null) throw new MinnowError('format', `${label}: is empty, not a model`);
-  // Not its Content-Length, which may be that of encoded bytes.
-  const contentType = response.headers.get('content-type') ?? '';
-  return { bytes: null, chunks: chunksOf(response.body, signal), contentType };
-}
-
-/**
- * @param {Sink} sink
- * @param {number} bytes
- * @returns {AsyncGenerator<Uint8Array>} what was written to it
- */
-async function* piecesOf(sink, bytes) {
-  for (let at = 0; at < bytes; at += PIECE_BYTES)
-    yield /** @type {NonNullable<Sink['read']>} */ (sink.read)(at, Math.min(PIECE_BYTES, bytes - at));
 }
 
 /**
