@@ -255,6 +255,45 @@ static void branches_without_nodes(void **state) {
     graph_close(&g);
 }
 
+/* A Constant node of type `type` with the bytes given, [rows, columns] or a scalar if rows is 0. */
+static proto constant(const char *out, int type, int64_t rows, int64_t columns, const void *data, size_t bytes) {
+    proto p = node("Constant", NULL, NULL, out), a = {.n = 0}, t = {.n = 0}, raw = {.n = bytes};
+    memcpy(raw.bytes, data, bytes);
+    if (rows) proto_int(&t, 1, rows), proto_int(&t, 1, columns);
+    proto_int(&t, 2, type);
+    proto_message(&t, 9, &raw);
+    proto_text(&a, 1, "value");
+    proto_message(&a, 5, &t);
+    proto_int(&a, 20, 4);
+    proto_message(&p, 5, &a);
+    return p;
+}
+
+static proto with_third(proto p, const char *input) {
+    proto_text(&p, 1, input);
+    return p;
+}
+
+/* A product that is rewritten reads the codes. Where its branch is not taken, the floats are still there for others. */
+static void rewritten_in_a_branch(void **state) {
+    static const uint8_t zero = 0, weights[9] = {1, 0, 0, 0, 1, 0, 0, 0, 2};
+    static const float one = 1;
+    const proto product = node("MatMul", "f", "wf", "t"), same = node("Identity", "x", NULL, "t");
+    const proto then_branch = branch(&product, 1, "t"), else_branch = branch(&same, 1, "t");
+    (void)state;
+    const proto nodes[] = {constant("s", 1, 0, 0, &one, 4), constant("z", 2, 0, 0, &zero, 1),
+                           constant("w", 2, 3, 3, weights, 9),
+                           with_third(node("QuantizeLinear", "x", "s", "q"), "z"),
+                           with_third(node("DequantizeLinear", "q", "s", "f"), "z"),
+                           with_third(node("DequantizeLinear", "w", "s", "wf"), "z"),
+                           if_node("c", "u", &then_branch, &else_branch), node("Add", "f", "u", "y")};
+    const proto m = model(nodes, sizeof nodes / sizeof *nodes);
+    graph *g = read_model(&m);
+    gives(g, 1, 0, 2, 9);
+    gives(g, 0, 0, 2, 6);
+    graph_close(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_one_branch),
@@ -262,6 +301,7 @@ int main(void) {
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(refuses_what_is_no_if),
         cmocka_unit_test(branches_without_nodes),
+        cmocka_unit_test(rewritten_in_a_branch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,8 +185,8 @@ static int operands_set(const struct interpreter *in, const fusion *f) {
 
 /* A step in a branch that is not taken. */
 static void skip_step(struct interpreter *in, const step *s) {
-    if (!s->fused) release_inputs(in, &in->g->nodes[s->node]);
-    for (size_t i = 0; s->fused && i < s->n_nodes; i++) release_inputs(in, &in->g->nodes[s->nodes[i]]);
+    if (!s->fused) release_inputs(in, &in->nodes[s->node]);
+    for (size_t i = 0; s->fused && i < s->n_nodes; i++) release_inputs(in, &in->nodes[s->nodes[i]]);
 }
 
 static minnow_status run_step(struct interpreter *in, const step *s, minnow_error *error) {
