@@ -2,8 +2,10 @@
 # One INT8 ONNX file in C, C++, Python, JavaScript and WASM (tests/everywhere): of the real model where it is, else of the small
 # random one. What is not installed is named as skipped.
 #   make everywhere       EVERYWHERE_PYTHON=PROGRAM: one with onnxruntime
-# As model.mk has it, which comes later.
+# As js.mk, model.mk and wasm.mk have them, which come later.
 MODEL := models/all-MiniLM-L6-v2
+NODE ?= node
+WASM_CC ?= clang-19
 EVERYWHERE := $(BUILD)/everywhere
 EVERYWHERE_PYTHON ?= $(firstword $(wildcard $(BUILD)/bench-peers/bin/python) python3)
 EVERYWHERE_NAME := $(if $(wildcard $(MODEL)/model.safetensors $(MODEL)/onnx/model.onnx),$(notdir $(MODEL)),tiny)
@@ -23,6 +25,12 @@ $(EVERYWHERE)/vectors++$(EXE): tests/everywhere/vectors.cpp $(BUILD)/libminnow.a
 	@mkdir -p $(@D)
 	$(call say,CXX $@)$(CXX) -std=c++17 -Wall -Wextra -Iinclude $^ -o $@ $(LDLIBS_ALL)
 
+everywhere_has = $(shell command -v $(1) 2>/dev/null)
+EVERYWHERE_NEEDS := $(if $(call everywhere_has,$(NODE)),all $(EVERYWHERE)/vectors$(EXE) $(EVERYWHERE_ONNX)\
+    $(if $(call everywhere_has,$(CXX)),$(EVERYWHERE)/vectors++$(EXE)) $(if $(call everywhere_has,$(WASM_CC)),wasm))
+everywhere_commands = $(if $(EVERYWHERE_NEEDS),'PYTHON="$(EVERYWHERE_PYTHON)" CHROMIUM="$(CHROMIUM)" $(NODE)\
+    tests/everywhere/run.mjs $(BUILD) $(EVERYWHERE)/$(EVERYWHERE_NAME)',\
+    'echo "one INT8 file everywhere: skipped, no $(NODE)"; echo "[  SKIPPED ] 1 test(s)"')
 .PHONY: everywhere
-everywhere: all $(if $(HAS_JS),wasm) $(EVERYWHERE)/vectors$(EXE) $(if $(shell command -v $(CXX) 2>/dev/null),$(EVERYWHERE)/vectors++$(EXE)) $(EVERYWHERE_ONNX) ## one INT8 ONNX file in C, C++, Python, JavaScript and WASM, side by side
-	@$(RUN_TESTS) 'PYTHON="$(EVERYWHERE_PYTHON)" CHROMIUM="$(CHROMIUM)" $(NODE) tests/everywhere/run.mjs $(BUILD) $(EVERYWHERE)/$(EVERYWHERE_NAME)'
+everywhere: $(EVERYWHERE_NEEDS) ## one INT8 ONNX file in C, C++, Python, JavaScript and WASM, side by side
+	@$(RUN_TESTS) $(everywhere_commands)
