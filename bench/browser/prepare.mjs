@@ -85,8 +85,9 @@ async function main() {
     else await copy(page, name);
   }
   await bundle(path.join(args.package, 'src/worker.js'), 'worker.js');
-  for (const name of await fs.readdir(args.wasm)) if (name.endsWith('.wasm')) await copy(path.join(args.wasm, name),
-    `wasm/${name}`);
+  for (const name of await fs.readdir(args.wasm)) { // the package's modules alone, not those that check kernels
+    if (/^minnow-.*\.wasm$/.test(name)) await copy(path.join(args.wasm, name), `wasm/${name}`);
+  }
   for (const name of ['ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']) {
     await copy(path.join(ORT, name), `ort/${name}`);
   }
