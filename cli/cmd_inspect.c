@@ -51,18 +51,10 @@ typedef struct settings {
     size_t n_tokens, n_threads; /* 0: not given */
 } settings;
 
-/* What the graph keeps mapped: the model file, and those with external data. */
-static uint64_t mapped_bytes(const graph *g) {
-    uint64_t bytes = 0;
-    size_t i;
-    for (i = 0; i < g->n_maps; i++) bytes += g->maps[i].bytes;
-    return bytes;
-}
-
 static minnow_status open_graph(inspection *in, const settings *s, const model_location *where, minnow_error *error) {
     if (where->onnx != NULL) TRY(onnx_open(&in->g, where->onnx, s->external_data, error));
     else TRY(import_folder(&in->g, where->folder, NULL, error));
-    in->file_bytes = mapped_bytes(in->g);
+    in->file_bytes = graph_mapped_bytes(in->g);
     return MINNOW_OK;
 }
 

@@ -27,7 +27,7 @@ typedef struct quantize_settings {
 typedef struct quantize_labels {
     char *name;        /* the model's folder's, or config.json's */
     char *file;        /* the FP32 weights, without folders; "" if they came through a pipe */
-    uint64_t bytes;
+    uint64_t bytes;    /* of the files of FP32 weights, external data included */
     uint8_t sha256[SHA256_BYTES];
     char licence[128];
 } quantize_labels;

@@ -78,7 +78,6 @@ static minnow_status hash_source(quantize_labels *l, const char *path, minnow_er
     if (is_pipe) return MINNOW_OK;
     TRY(file_map_open(&map, path, error));
     sha256(map.data, map.bytes, l->sha256);
-    l->bytes = map.bytes;
     file_map_close(&map);
     return MINNOW_OK;
 }
@@ -88,6 +87,7 @@ minnow_status quantize_labels_read(quantize_labels *l, const quantize_source *s,
     minnow_status status;
     TRY(find_name(l, s, error));
     TRY(find_licence(l, s, error));
+    l->bytes = graph_mapped_bytes(s->graph);
     path = quantize_source_file(s);
     status = path != NULL ? hash_source(l, path, error) : out_of_memory(error);
     free(path);

@@ -186,6 +186,7 @@ static void reads_what_lies_beneath(void **state) {
     m = model_of(tensors, 5);
     if (onnx_read(&g, m.bytes, m.n, in_scratch("model"), &error) != MINNOW_OK) fail_msg("%s", error.message);
     assert_int_equal(g->n_maps, 3); /* a file is mapped once */
+    assert_int_equal(graph_mapped_bytes(g), 3 * 64);
     expect_bytes(g, "w", 4);
     expect_bytes(g, "overlapping", 8);
     expect_bytes(g, "deep", 56);

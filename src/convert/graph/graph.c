@@ -110,6 +110,12 @@ void graph_close(graph **g) {
     *g = NULL;
 }
 
+uint64_t graph_mapped_bytes(const graph *g) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < g->n_maps; i++) bytes += g->maps[i].bytes;
+    return bytes;
+}
+
 int32_t graph_add_value(graph *g, const char *name) {
     void *values = g->values;
     graph_value *v;

@@ -109,6 +109,8 @@ typedef struct graph {
 
 graph *graph_create(void); /* NULL if out of memory */
 void graph_close(graph **g);
+/* Of the files that the graph keeps mapped: the model's, and those with external data. */
+uint64_t graph_mapped_bytes(const graph *g);
 
 /* Adds; return the number, or -1 if out of memory (or, for values, if the name is taken). Names are copied. */
 int32_t graph_add_value(graph *g, const char *name);
