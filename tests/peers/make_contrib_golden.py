@@ -146,7 +146,7 @@ def multi_head():
     one("other texts", q, k[:1], v, refused="2 texts do not fit")
     one("bias of another length", q, k, v, floats(D), refused="the bias must have 22 elements")
     one("past", q, k, v, None, None, None, floats(B, N, 1, H), floats(B, N, 1, 3), refused="past_key, is not supported")
-    one("queries of rank 2", q[0], k, v, refused="input 0 is float32[3,8]")
+    one("queries of rank 2", q[0], k, v, refused="queries of rank 2, 3 or 5 needed")
 
 
 def norms():
