@@ -167,7 +167,7 @@ minnow_status ops_qlinear_matmul(op_context *c) {
     int32_t y_zero;
     dtype type;
     int rank;
-    size_t bytes;
+    size_t count;
     void *floats;
     TRY(ops_need(c, 8));
     TRY(integer_product_plan(c, c->inputs[0], c->inputs[3], NULL, &p, &rank, dims));
@@ -175,8 +175,8 @@ minnow_status ops_qlinear_matmul(op_context *c) {
     TRY(output_step(c, 6, 7, &y_scale, &y_zero, &type));
     TRY(set_zeros(c, &p, 0, 2, 3, 5));
     TRY(set_scale(c, &p, a_scale, 4, y_scale));
-    TRY(tensor_check_shape(DTYPE_FLOAT32, rank, dims, &bytes, c->error));
-    TRY(ops_scratch(c, bytes * sizeof(float), &floats));
+    TRY(tensor_check_shape(DTYPE_FLOAT32, rank, dims, &count, c->error));
+    TRY(ops_scratch(c, count * sizeof(float), &floats));
     p.floats = floats;
     use_packed(c, &p, 3);
     TRY(integer_product_run(c, &p));
@@ -184,7 +184,7 @@ minnow_status ops_qlinear_matmul(op_context *c) {
 }
 
 /* sums += C, which broadcasts to them. */
-static minnow_status add_integers(op_context *c, size_t input, const tensor *sums) {
+static minnow_status add_integers(op_context *c, size_t input, tensor *sums) {
     const tensor *t = c->inputs[input];
     int64_t dims[TENSOR_MAX_RANK];
     stride_plan plan;
@@ -193,7 +193,7 @@ static minnow_status add_integers(op_context *c, size_t input, const tensor *sum
     TRY(stride_broadcast(c, (const tensor *const[]){t, sums}, 2, &rank, dims, &plan));
     if (rank != 2 || dims[0] != sums->dims[0] || dims[1] != sums->dims[1])
         return error_set(c->error, MINNOW_ERROR_FORMAT, "C does not broadcast to the result");
-    return binary_apply(c, BINARY_ADD, sums, t, (tensor *)(uintptr_t)sums);
+    return binary_apply(c, BINARY_ADD, sums, t, sums);
 }
 
 /* The transpose of a matrix of bytes, dense. */
@@ -223,6 +223,7 @@ minnow_status ops_qgemm(op_context *c) {
     int32_t y_zero = 0;
     dtype type = DTYPE_FLOAT32;
     int rank;
+    size_t count;
     void *floats;
     TRY(ops_need(c, 6));
     tensor a = *c->inputs[0], b = *c->inputs[3], sums = {.type = DTYPE_INT32, .rank = 2};
@@ -242,7 +243,8 @@ minnow_status ops_qgemm(op_context *c) {
     TRY(set_zeros(c, &p, 0, 2, 3, 5));
     TRY(set_scale(c, &p, a_scale * alpha, 4, y_scale));
     memcpy(sums.dims, dims, 2 * sizeof *dims);
-    TRY(ops_scratch(c, tensor_bytes(&sums), &sums.data));
+    TRY(tensor_check_shape(DTYPE_INT32, rank, dims, &count, c->error));
+    TRY(ops_scratch(c, count * sizeof(int32_t), &sums.data));
     p.sums = sums.data;
     use_packed(c, &p, 3);
     TRY(integer_product_run(c, &p));
@@ -252,7 +254,7 @@ minnow_status ops_qgemm(op_context *c) {
         rows_to_floats(c, &p, &sums, c->outputs[0].data);
         return MINNOW_OK;
     }
-    TRY(ops_scratch(c, tensor_bytes(&sums), &floats));
+    TRY(ops_scratch(c, count * sizeof(float), &floats));
     rows_to_floats(c, &p, &sums, floats);
     return give_codes(c, floats, type, y_zero, rank, dims);
 }
