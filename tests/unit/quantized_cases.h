@@ -163,6 +163,9 @@ static const interpreter_case quantized_cases[] = {
     {"ms:QGemm", 1, "transA=1 alpha=0.5f",
      {"uint8[2,1] 3 5", "float32[] 0.5", "uint8[] 1", "int8[2,2] 1 2 3 4", "float32[2] 2 4", "int8[2] 0 0", "-",
       "float32[] 2", "uint8[] 7"}, {"uint8[1,2] 11 17"}, 0}, /* 3.5 and 10 */
+    {"ms:QGemm", 1, 0,
+     {"uint8[2305843009213693952,0]", "float32[] 1", "uint8[] 0", "int8[0,8]", "float32[] 1", "int8[] 0"}, {0},
+     "dims overflow"},
     {"ms:QGemm", 1, 0, {"uint8[1,2] 3 5", "float32[] 1", "uint8[] 1", "int8[3,2] 1", "float32[] 1", "int8[] 0"}, {0},
      "times"},
     {"ms:QGemm", 1, 0,
@@ -211,6 +214,8 @@ static const interpreter_case quantized_cases[] = {
     {"ms:QLinearSoftmax", 1, "axis=-1 opset=13",
      {"uint8[2,2] 7 7 0 255", "float32[] 1", "uint8[] 0", "float32[] 0.00390625", "uint8[] 0"},
      {"uint8[2,2] 128 128 0 255"}, 0},
+    {"ms:QLinearSoftmax", 1, "opset=12", {"uint8[2] 7", "float32[] 1", "uint8[] 0", "float32[] 0.25", "uint8[] 0"},
+     {"uint8[2] 2 2"}, 0},
     {"ms:QLinearSoftmax", 1, "axis=1 opset=13",
      {"int8[1,4] -128", "float32[] 1", "int8[] 3", "float32[] 0.00390625", "int8[] -128"}, {"int8[1,4] -64"}, 0},
     {"ms:QLinearSoftmax", 1, "axis=0 opset=13",

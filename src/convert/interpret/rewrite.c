@@ -139,7 +139,8 @@ static minnow_status rewrite_softmax(struct interpreter *in, size_t node, minnow
     const graph_node *x = softmax->n_inputs == 1 ? dequantizer_of(in, softmax->inputs[0]) : NULL;
     if (!x || !left_fits(in, x) || !codes_fit(in, n, constant_of(in, x->inputs[2])->type)) return MINNOW_OK;
     const int64_t axis = graph_node_int(softmax, "axis", softmax->opset < 13 ? 1 : -1);
-    if (softmax->opset >= 13 && axis != -1 && axis + 1 != in->g->values[n->inputs[0]].rank) return MINNOW_OK;
+    const int rank = in->g->values[n->inputs[0]].rank; /* negative: not known */
+    if (softmax->opset >= 13 && axis != -1 && (rank < 0 || axis != rank - 1)) return MINNOW_OK;
     const int32_t inputs[] = {x->inputs[0], x->inputs[1], x->inputs[2], n->inputs[1], n->inputs[2]};
     const graph_attribute attributes[] = {{.name = "axis", .type = ATTRIBUTE_INT, .i = axis},
                                           {.name = "opset", .type = ATTRIBUTE_INT, .i = softmax->opset}};

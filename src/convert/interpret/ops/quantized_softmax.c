@@ -64,7 +64,8 @@ minnow_status ops_qlinear_softmax(op_context *c) {
     TRY(quantized_zero(c, 4, x->type, &j->zero));
     quantized_range(x->type, &j->least, &j->largest);
     if (x->rank == 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "a scalar has no axis");
-    TRY(ops_axis(c, graph_node_int(c->node, "axis", flattens ? 1 : -1), x->rank, &axis));
+    TRY(ops_axis(c, graph_node_int(c->node, "axis", flattens ? 1 : -1), x->rank + (flattens && x->rank == 1), &axis));
+    if (axis == x->rank) axis = 0; /* a row, as Softmax has it */
     if (!flattens && axis != x->rank - 1)
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "axis %d not supported, the last one is", axis);
     for (int d = 0; d < axis; d++) rows *= (size_t)x->dims[d];
