@@ -31,7 +31,8 @@ static minnow_status check_vector(const shape_op *op, size_t i, extent row) {
 /* Columns of the packed weights that are values: the third of "qkv_hidden_sizes", or a third of all. */
 static extent value_columns(const shape_op *op, extent columns) {
     const graph_attribute *sizes = graph_node_attribute(op->node, "qkv_hidden_sizes");
-    if (sizes != NULL && sizes->type == ATTRIBUTE_INTS && sizes->n == 3) return extent_number(sizes->ints[2]);
+    if (sizes != NULL && sizes->type == ATTRIBUTE_INTS && sizes->n == 3 && sizes->ints[2] > 0)
+        return extent_number(sizes->ints[2]);
     return extent_divide(&op->in->terms, columns, extent_number(3));
 }
 
@@ -100,7 +101,7 @@ static minnow_status infer_standard_attention(const shape_op *op, int variant) {
     for (size_t i = 1; i <= 2; i++) { /* keys and values: [batch, heads, past + tokens, size] */
         const shape *x = i == 1 ? k : v;
         side = x->rank == 4 ? *x : unknown;
-        if (x->rank == 3) {
+        if (x->rank == 3 && pairs > 0) {
             side.dims[0] = x->dims[0];
             side.dims[1] = extent_number(pairs);
             side.dims[2] = x->dims[1];
