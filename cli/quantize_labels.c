@@ -46,11 +46,12 @@ static int says_nothing(const char *name) {
 }
 
 /* The folder's name, unless it says nothing; else config.json's, which often names the model that this one was trained
- * from. */
+ * from. The folder of a pipe says nothing. */
 static minnow_status find_name(quantize_labels *l, const quantize_source *s, minnow_error *error) {
     char *folder = file_os_real_path(s->at.folder);
-    const char *name = folder != NULL ? path_name(folder) : "";
-    if (says_nothing(name) && s->settings.name != NULL) name = s->settings.name;
+    const int is_pipe = s->at.onnx != NULL && file_os_is_special(s->at.onnx);
+    const char *name = folder != NULL && !is_pipe ? path_name(folder) : "";
+    if (says_nothing(name) && !is_pipe && s->settings.name != NULL) name = s->settings.name;
     l->name = copy_utf8(name);
     free(folder);
     return l->name != NULL ? MINNOW_OK : out_of_memory(error);

@@ -15,6 +15,9 @@ name m.minnow
 minnow export tiny -o hub/ > /dev/null
 (cd hub/onnx && minnow quantize --model model.onnx --texts ../../texts -o ../../m.minnow > /dev/null) && name m.minnow
 sed 's|^{|{"_name_or_path":"org/base",|' tiny/config.json > config.json
+# A pipe's folder names nothing.
+minnow quantize --model /dev/stdin --tokenizer tiny/vocab.txt --texts texts -o m.minnow < <(cat hub/onnx/model.onnx) \
+    > /dev/null && name m.minnow
 cp config.json hub && minnow quantize --model hub --texts texts -o m.minnow > /dev/null && name m.minnow
 mv hub 0123456789abcdef0123456789abcdef01234567
 minnow quantize --model 0123* --texts texts -o m.minnow > /dev/null && name m.minnow
