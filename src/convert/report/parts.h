@@ -46,6 +46,7 @@ report_string report_percent(double share);     /* of 1: "0.012 %" */
 report_string report_number(double x);          /* "−2.65" */
 report_string report_change(double percent);    /* "−0.21 %" */
 report_string report_place(size_t i);           /* 0: "embeddings", else "layer i - 1" */
+const char *report_model_name(const report_input *in); /* never empty; a text of anybody's */
 const char *report_role_title(range_role role); /* "Attention input" */
 
 static inline int report_is_nan(double x) { return x != x; }

@@ -30,7 +30,7 @@ static void put_head(html_writer *w, const report_input *in) {
                 "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\"/>"
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"
                 "<meta name=\"color-scheme\" content=\"light dark\"/><title>");
-    html_text(w, in->model->name);
+    html_text(w, report_model_name(in));
     html_put(w, ": quantization report</title><style>");
     for (size_t i = 0; report_style[i] != NULL; i++) html_put(w, report_style[i]);
     html_put(w, "</style></head>\n<body><a class=\"skip\" href=\"#main\">Skip to the report</a>\n");

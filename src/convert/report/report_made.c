@@ -83,9 +83,13 @@ static void put_tiles(html_writer *w, const report_input *in) {
     html_put(w, "</dl>\n");
 }
 
+const char *report_model_name(const report_input *in) {
+    return *in->model->name != '\0' ? in->model->name : "A model without a name";
+}
+
 void report_summary(html_writer *w, const report_input *in) {
     html_put(w, "<header><p class=\"over\">Quantization report</p><h1><bdi>");
-    html_text(w, *in->model->name != '\0' ? in->model->name : "A model without a name");
+    html_text(w, report_model_name(in));
     html_put(w, "</bdi>, FP32 to INT8</h1>\n");
     put_size_sentence(w, in);
     put_cosine_sentence(w, in);
