@@ -68,6 +68,10 @@ static minnow_status make_model(quantize_job *j, minnow_error *error) {
                             with_texts ? &j->source.texts : NULL, &o, j->matrices, error);
 }
 
+const char *quantize_job_output(const quantize_job *j) {
+    return j->settings->to_onnx ? j->files.model : j->settings->output;
+}
+
 /* Ctrl-C ends the program at once until here: there is nothing to remove before. */
 static minnow_status write_output(quantize_job *j, minnow_error *error) {
     os_catch_interrupts();
@@ -107,14 +111,22 @@ static minnow_status run(quantize_job *j, minnow_error *error) {
     return pack_and_write(j, error);
 }
 
+static minnow_status plan_output(quantize_job *j, minnow_error *error) {
+    const char *output = j->settings->output;
+    if (j->settings->to_onnx) return quantize_onnx_plan(j, error);
+    if (file_is_directory(output))
+        return error_set(error, MINNOW_ERROR_IO,
+                         "%s: a folder, where a file is to be written (--to onnx writes into folders)", output);
+    return quantize_check_output(&j->source, output, error);
+}
+
 minnow_status quantize_job_run(quantize_job *j, const quantize_settings *s, minnow_error *error) {
     const int texts_optional = s->ranges != NULL && s->quantize.rounding == QUANTIZE_NEAREST;
     eval_tasks tasks;
     minnow_status status;
     j->settings = s;
     TRY(quantize_source_open(&j->source, &s->calibration, texts_optional, error));
-    if (s->to_onnx) TRY(quantize_onnx_plan(j, error));
-    else TRY(quantize_check_output(&j->source, s->output, error));
+    TRY(plan_output(j, error));
     status = quantize_page_prepare(&tasks, j, error);
     if (status == MINNOW_OK) status = run(j, error);
     if (status == MINNOW_OK) status = quantize_page_write(j, &tasks, error);

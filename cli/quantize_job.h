@@ -61,6 +61,8 @@ minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error);
 minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_error *error);
 minnow_status quantize_onnx_write(quantize_job *j, minnow_error *error);
 
+/* The file that is written. */
+const char *quantize_job_output(const quantize_job *j);
 void quantize_job_close(quantize_job *j);
 void quantize_job_print(const quantize_job *j, int json);
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/file_os.h"
 #include "convert/report/report.h"
 
 #define DRIFT_TEXTS ((size_t)32) /* the first of those that the vectors were compared on */
@@ -18,33 +17,12 @@ static minnow_status out_of_memory(minnow_error *error) {
 
 /* --- Before --------------------------------------------------------------------------------------------------- */
 
-/* A file's place whether or not it is there yet: its folder's real path and its name. malloc'd, or NULL. */
-static char *place_of(const char *path) {
-    char *folder = path_folder(path), *real = folder != NULL ? file_os_real_path(folder) : NULL;
-    char *place = real != NULL ? path_join(real, path_name(path)) : NULL;
-    free(folder);
-    free(real);
-    return place;
-}
-
-static int is_same_file(const char *a, const char *b) {
-    char *x = place_of(a), *y = place_of(b);
-    const int same = strcmp(a, b) == 0 || (x != NULL && y != NULL && strcmp(x, y) == 0);
-    free(x);
-    free(y);
-    return same;
-}
-
-static const char *output_of(const quantize_job *j) {
-    return j->settings->to_onnx ? j->files.model : j->settings->output;
-}
-
 minnow_status quantize_page_prepare(eval_tasks *tasks, const quantize_job *j, minnow_error *error) {
     const quantize_settings *s = j->settings;
     memset(tasks, 0, sizeof *tasks);
     if (s->report == NULL) return MINNOW_OK;
     TRY(quantize_check_output(&j->source, s->report, error));
-    if (is_same_file(s->report, output_of(j)))
+    if (quantize_is_same_file(s->report, quantize_job_output(j)))
         return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: the model and the report about it, in one file", s->report);
     return eval_tasks_open(tasks, (char *const *)s->eval, s->n_eval, error);
 }
@@ -92,7 +70,7 @@ static report_task task_of(const eval_result *r) {
 static minnow_status score(page *p, const eval_tasks *tasks, minnow_error *error) {
     const quantize_settings *s = p->job->settings;
     const calibration_options *c = &s->calibration;
-    cli_model_options made = {.model = output_of(p->job), .n_threads = c->n_threads,
+    cli_model_options made = {.model = quantize_job_output(p->job), .n_threads = c->n_threads,
                               .max_tokens = p->job->source.max_tokens};
     cli_model_options source = made;
     const eval_run run = {&made, &source, NULL};
@@ -119,7 +97,7 @@ static void describe(page *p) {
     p->options.n_copies = j->model->intermediate - j->source.encoder->intermediate;
     p->in = (report_input){
         .encoder = j->source.encoder, .ranges = j->ranges, .model = j->model, .tokenizer = j->source.tokenizer,
-        .options = &p->options, .matrices = j->matrices, .output = path_name(output_of(j)),
+        .options = &p->options, .matrices = j->matrices, .output = path_name(quantize_job_output(j)),
         .texts = j->source.texts_path != NULL ? path_name(j->source.texts_path) : NULL,
         .ranges_given = j->settings->ranges != NULL,
         .file = j->settings->to_onnx ? NULL : j->file, .file_bytes = j->file_bytes,

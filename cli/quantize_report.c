@@ -15,16 +15,12 @@ static const quantize_matrix_report *worst_matrix(const quantize_job *j, double 
     return worst;
 }
 
-static const char *output_of(const quantize_job *j) {
-    return j->settings->to_onnx ? j->files.model : j->settings->output;
-}
-
 static void print_json(const quantize_job *j) {
     size_t i;
     double mean;
     (void)worst_matrix(j, &mean);
     fputs("{\"model\":", stdout);
-    cli_json_string(stdout, output_of(j), strlen(output_of(j)));
+    cli_json_string(stdout, quantize_job_output(j), strlen(quantize_job_output(j)));
     printf(",\"format\":\"%s\",\"bytes\":%zu,\"source_bytes\":%llu,\"name\":",
            j->settings->to_onnx ? "onnx" : "minnow", j->file_bytes, (unsigned long long)j->labels.bytes);
     cli_json_string(stdout, j->model->name, strlen(j->model->name));
@@ -62,7 +58,7 @@ static void print_text(const quantize_job *j) {
     char size[32];
     double mean;
     const quantize_matrix_report *worst = worst_matrix(j, &mean);
-    cli_print_text(stdout, output_of(j), strlen(output_of(j)));
+    cli_print_text(stdout, quantize_job_output(j), strlen(quantize_job_output(j)));
     printf(": %s,", format_bytes(size, sizeof size, j->file_bytes));
     printf(" FP32 %s\n", format_bytes(size, sizeof size, j->labels.bytes));
     fputs("calibration: ", stdout);

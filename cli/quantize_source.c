@@ -107,22 +107,44 @@ static minnow_status check_writable(const char *path, minnow_error *error) {
     return MINNOW_OK;
 }
 
+/* A file's real path; that of its folder and its name, if it is not there yet. malloc'd, or NULL. */
+static char *place_of(const char *path) {
+    char *place = file_os_real_path(path), *folder, *real;
+    if (place != NULL) return place;
+    folder = path_folder(path);
+    real = folder != NULL ? file_os_real_path(folder) : NULL;
+    place = real != NULL ? path_join(real, path_name(path)) : NULL;
+    free(folder);
+    free(real);
+    return place;
+}
+
+int quantize_is_same_file(const char *a, const char *b) {
+    char *x = place_of(a), *y = place_of(b);
+    const int same = strcmp(a, b) == 0 || (x != NULL && y != NULL && strcmp(x, y) == 0);
+    free(x);
+    free(y);
+    return same;
+}
+
+/* What is read may be a device that is written as well. */
+static int is_input(const char *path, const char *input) {
+    return input != NULL && !file_os_is_special(path) && quantize_is_same_file(path, input);
+}
+
 minnow_status quantize_check_output(const quantize_source *s, const char *path, minnow_error *error) {
-    char *weights, *real_weights = NULL, *real_path = NULL;
-    int same;
+    char *weights;
+    int is_model;
     if (file_is_directory(path))
-        return error_set(error, MINNOW_ERROR_IO,
-                         "%s: a folder, where a file is to be written (--to onnx writes into folders)", path);
+        return error_set(error, MINNOW_ERROR_IO, "%s: a folder, where a file is to be written", path);
     TRY(check_folder(path, error));
     TRY(check_writable(path, error));
     weights = quantize_source_file(s);
     if (weights == NULL) return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
-    real_weights = file_os_real_path(weights);
-    real_path = file_os_real_path(path);
-    same = real_weights != NULL && real_path != NULL && strcmp(real_weights, real_path) == 0;
+    is_model = is_input(path, weights);
     free(weights);
-    free(real_weights);
-    free(real_path);
-    if (same) return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: is the model itself", path);
+    if (is_model) return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: is the model itself", path);
+    if (is_input(path, s->at.tokenizer) || is_input(path, s->texts_path))
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: is read here, and would be overwritten", path);
     return MINNOW_OK;
 }

@@ -48,8 +48,10 @@ void quantize_progress_print_json(const quantize_progress *p); /* {"calibrate":3
 void quantize_ranges_print(const ranges *r);      /* a table of methods by kind of site */
 void quantize_ranges_print_json(const ranges *r); /* members of an object: "sites":...,"texts":... */
 
+/* Whether or not they are there yet. */
+int quantize_is_same_file(const char *a, const char *b);
 /* That an output can be written, before minutes of work: its folder is there and takes new files, it is no
- * folder and not the model. */
+ * folder, and none of the model, its tokenizer and the texts. */
 minnow_status quantize_check_output(const quantize_source *s, const char *path, minnow_error *error);
 
 #endif

@@ -12,6 +12,8 @@ quantize -o a.minnow --report ./folder/../a.minnow
 quantize -o a.minnow --report nowhere/a.html
 quantize -o a.minnow --report folder
 quantize -o a.minnow --report tiny/model.safetensors
+quantize -o a.minnow --report tiny/../tiny/vocab.txt
+quantize -o texts
 quantize -o a.minnow --report a.html --eval folder
 quantize -o a.minnow --report a.html --eval nowhere
 quantize -o - --report -
