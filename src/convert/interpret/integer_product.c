@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
 #include "convert/interpret/interpreter_impl.h"
 
 #define BLOCK_ROWS ((size_t)48) /* sums of a block stay in the cache until they are floats */
@@ -151,15 +150,13 @@ static void load_range(void *context, size_t begin, size_t end, size_t part) {
 
 /* All of A as the kernels read it, with the sums of its rows where B's zero points are not all 0. */
 static minnow_status load_a(op_context *c, integer_product *p, size_t rows) {
-    size_t bytes;
     void *memory;
     p->row_bytes = p->kernels->row_bytes(p->shape.k);
-    if (!size_mul(rows, p->row_bytes, &bytes)) bytes = SIZE_MAX;
-    TRY(ops_scratch(c, bytes, &memory));
+    TRY(ops_scratch_array(c, rows, p->row_bytes, 1, &memory));
     p->rows = memory;
     p->row_sums = NULL;
     if (p->b_zero != 0 || p->b_zeros) {
-        TRY(ops_scratch(c, rows * sizeof(int32_t), &memory));
+        TRY(ops_scratch_array(c, rows, 1, sizeof(int32_t), &memory));
         p->row_sums = memory;
     }
     loading l = {p, p->shape.k};
@@ -170,7 +167,7 @@ static minnow_status load_a(op_context *c, integer_product *p, size_t rows) {
 /* B packed for all batches, or room to pack each. */
 static minnow_status pack_b(op_context *c, integer_product *p) {
     const product *s = &p->shape;
-    size_t bytes = p->kernels->packed_bytes(s->k, s->n);
+    const size_t bytes = p->kernels->packed_bytes(s->k, s->n);
     int shared = 1;
     void *memory;
     p->start_columns = p->kernels->padded_columns(s->n);
@@ -178,8 +175,7 @@ static minnow_status pack_b(op_context *c, integer_product *p) {
         if (s->b_batch[d] != 0 && s->batch_dims[d] != 1) shared = 0;
     if (!p->packed && !shared) {
         p->scratch_bytes = (p->start_columns * sizeof(int32_t) + bytes + 63) / 64 * 64;
-        if (!size_mul(p->scratch_bytes, ops_threads(c), &bytes)) bytes = SIZE_MAX;
-        return ops_scratch(c, bytes, &p->scratch);
+        return ops_scratch_array(c, p->scratch_bytes, ops_threads(c), 1, &p->scratch);
     }
     if (!p->packed) {
         TRY(ops_scratch(c, bytes, &memory));

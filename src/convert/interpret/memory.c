@@ -223,6 +223,12 @@ minnow_status ops_scratch(op_context *c, size_t bytes, void **out) {
     return MINNOW_OK;
 }
 
+minnow_status ops_scratch_array(op_context *c, size_t a, size_t b, size_t element_bytes, void **out) {
+    size_t bytes;
+    if (!size_mul(a, b, &bytes) || !size_mul(bytes, element_bytes, &bytes)) bytes = SIZE_MAX;
+    return ops_scratch(c, bytes, out);
+}
+
 void scratch_release(struct interpreter *in) {
     while (in->n_scratch) buffer_release(in, in->scratch[--in->n_scratch]);
 }

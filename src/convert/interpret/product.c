@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-
 #define SCORE_ROWS ((size_t)64) /* of attention scores: a block stays in the cache until its softmax is done */
 
 /* --- The product of one block ------------------------------------------------------------------------------------- */
@@ -132,7 +130,6 @@ static minnow_status dense_a(op_context *c, product *p) {
 }
 
 minnow_status product_run(op_context *c, product *p) {
-    size_t bytes;
     int shares_b = 1;
     TRY(ops_charge_product(c, p->batch * p->m, p->n, p->k));
     if (p->batch == 0 || p->m == 0 || p->n == 0) return MINNOW_OK;
@@ -140,7 +137,7 @@ minnow_status product_run(op_context *c, product *p) {
     merge_batches(p);
     for (int d = 0; d < p->batch_rank; d++)
         if (p->b_batch[d] != 0 && p->batch_dims[d] != 1) shares_b = 0;
-    bytes = p->math->packed_bytes(p->k, p->n);
+    const size_t bytes = p->math->packed_bytes(p->k, p->n);
     if (!p->packed && shares_b) {
         void *packed;
         TRY(ops_scratch(c, bytes, &packed));
@@ -149,8 +146,7 @@ minnow_status product_run(op_context *c, product *p) {
     } else if (!p->packed) {
         void *scratch;
         p->scratch_floats = (bytes + 63) / 64 * 16;
-        if (!size_mul(p->scratch_floats * sizeof(float), ops_threads(c), &bytes)) bytes = SIZE_MAX;
-        TRY(ops_scratch(c, bytes, &scratch));
+        TRY(ops_scratch_array(c, p->scratch_floats, ops_threads(c), sizeof(float), &scratch));
         p->scratch = scratch;
     }
     choose_blocks(p, ops_threads(c));
@@ -161,8 +157,7 @@ minnow_status product_run(op_context *c, product *p) {
 }
 
 minnow_status product_plan(op_context *c, const tensor *a, const int64_t *a_strides, const tensor *b,
-                           const int64_t *b_strides,
-                           product *p, int *rank, int64_t *dims) {
+                           const int64_t *b_strides, product *p, int *rank, int64_t *dims) {
     const int a_rank = a->rank < 2 ? 2 : a->rank, b_rank = b->rank < 2 ? 2 : b->rank;
     int64_t as[TENSOR_MAX_RANK], bs[TENSOR_MAX_RANK];
     if (a->rank == 0 || b->rank == 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "a scalar operand");

@@ -29,8 +29,7 @@ typedef struct product {
 /* NumPy's rules: the last two dims multiply, a vector is a row or a column, the rest broadcast. Strides NULL: dense.
  * Gives the shape of the result; p->c is for the caller to set. Any element type. */
 minnow_status product_plan(op_context *c, const tensor *a, const int64_t *a_strides, const tensor *b,
-                           const int64_t *b_strides,
-                           product *p, int *rank, int64_t *dims);
+                           const int64_t *b_strides, product *p, int *rank, int64_t *dims);
 /* Computes it; counts its work. float32 only. */
 minnow_status product_run(op_context *c, product *p);
 

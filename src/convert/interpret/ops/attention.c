@@ -63,14 +63,12 @@ static minnow_status join(op_context *c, size_t past, size_t output, attention_h
     return MINNOW_OK;
 }
 
-static int wants(const op_context *c, size_t output) { return output < c->n_outputs && c->output_values[output] >= 0; }
-
 static minnow_status join_past(op_context *c, attention *a, sides *k, sides *v) {
     if (ops_has_input(c, 4) != ops_has_input(c, 5))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "past_key and past_value must both be there");
     if (ops_has_input(c, 4) && c->inputs[4]->rank == 4) a->n_past = (size_t)c->inputs[4]->dims[2];
-    if (ops_has_input(c, 4) || wants(c, 1)) TRY(join(c, 4, 1, &a->k, k));
-    if (ops_has_input(c, 5) || wants(c, 2)) TRY(join(c, 5, 2, &a->v, v));
+    if (ops_has_input(c, 4) || ops_wants_output(c, 1)) TRY(join(c, 4, 1, &a->k, k));
+    if (ops_has_input(c, 5) || ops_wants_output(c, 2)) TRY(join(c, 5, 2, &a->v, v));
     return MINNOW_OK;
 }
 
@@ -92,7 +90,7 @@ static minnow_status read_mask(op_context *c, attention *a) {
                          tensor_describe(t, shape, sizeof shape), a->batch, a->n_heads, a->n_queries, a->n_keys);
     const size_t rows = (size_t)(dims[0] * dims[1] * dims[2]), columns = (size_t)dims[3];
     TRY(ops_charge_product(c, rows, a->n_keys, 1));
-    TRY(ops_scratch(c, rows * a->n_keys * sizeof(float), &memory));
+    TRY(ops_scratch_array(c, rows, a->n_keys, sizeof(float), &memory));
     float *out = memory;
     for (size_t i = 0; i < rows * a->n_keys; i++) {
         const size_t from = i / a->n_keys * columns + (columns == 1 ? 0 : i % a->n_keys);
@@ -134,7 +132,7 @@ static minnow_status make_output(op_context *c, attention *a) {
         a->out_batch = heads * queries * size;
     }
     a->out = c->outputs[0].data;
-    if (!wants(c, 3)) return MINNOW_OK;
+    if (!ops_wants_output(c, 3)) return MINNOW_OK;
     TRY(ops_output(c, 3, DTYPE_FLOAT32, 4, (const int64_t[]){batch, heads, queries, (int64_t)a->n_keys}));
     a->show = c->outputs[3].data;
     a->show_what = (int)graph_node_int(c->node, "qk_matmul_output_mode", 0);

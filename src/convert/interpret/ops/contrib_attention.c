@@ -110,8 +110,7 @@ minnow_status attention_run(op_context *c, const attention *given) {
     j.values_floats = floats_of(c->math->packed_bytes(a.n_keys, a.value_size));
     j.part_floats = j.keys_floats + j.values_floats +
                     floats_of((a.n_queries < QUERY_BLOCK ? a.n_queries : QUERY_BLOCK) * a.n_keys * sizeof(float));
-    if (!size_mul(j.part_floats * sizeof(float), ops_threads(c), &bytes)) bytes = SIZE_MAX;
-    TRY(ops_scratch(c, bytes, &scratch));
+    TRY(ops_scratch_array(c, j.part_floats, ops_threads(c), sizeof(float), &scratch));
     j.scratch = scratch;
     ops_parallel(c, a.batch * a.n_heads * j.n_blocks, 1, QUERY_BLOCK * a.n_keys * a.head_size, run_blocks, &j);
     return MINNOW_OK;

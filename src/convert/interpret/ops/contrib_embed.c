@@ -153,7 +153,7 @@ static minnow_status vector_of(op_context *c, const job *j, size_t input, const 
 /* Output 1: how many of each text's mask are 1; 0 without a mask. */
 static minnow_status count_tokens(op_context *c) {
     const tensor *ids = c->inputs[0];
-    if (c->n_outputs < 2 || c->output_values[1] < 0) return MINNOW_OK;
+    if (!ops_wants_output(c, 1)) return MINNOW_OK;
     TRY(ops_output(c, 1, DTYPE_INT32, 1, ids->dims));
     int32_t *counts = c->outputs[1].data;
     for (size_t b = 0; b < (size_t)ids->dims[0]; b++) {
@@ -172,7 +172,7 @@ static minnow_status float_output(op_context *c, const job *j, size_t i, float *
     TRY(ops_output(c, i, type, 3, (const int64_t[]){ids->dims[0], ids->dims[1], (int64_t)j->n}));
     *rows = c->outputs[i].data;
     if (type == DTYPE_FLOAT32) return MINNOW_OK;
-    TRY(ops_scratch(c, tensor_count(&c->outputs[i]) * sizeof(float), &memory));
+    TRY(ops_scratch_array(c, tensor_count(&c->outputs[i]), 1, sizeof(float), &memory));
     *rows = memory;
     return MINNOW_OK;
 }
@@ -185,7 +185,6 @@ static void narrow(op_context *c, size_t i, const float *rows) {
 minnow_status ops_embed_layer_norm(op_context *c) {
     job j = {.math = c->math, .is_quantized = ops_variant(c) == 1,
              .epsilon = graph_node_float(c->node, "epsilon", 1e-12f)};
-    const int shows_sum = c->n_outputs > 2 && c->output_values[2] >= 0;
     void *scratch;
     TRY(take_inputs(c, &j));
     TRY(vector_of(c, &j, 5, &j.gamma));
@@ -197,10 +196,10 @@ minnow_status ops_embed_layer_norm(op_context *c) {
     const size_t rows = tensor_count(c->inputs[0]);
     TRY(ops_charge_product(c, rows, j.n, 8));
     TRY(float_output(c, &j, 0, &j.y));
-    if (shows_sum) TRY(float_output(c, &j, 2, &j.sum));
+    if (ops_wants_output(c, 2)) TRY(float_output(c, &j, 2, &j.sum));
     TRY(count_tokens(c));
     if (rows == 0 || j.n == 0) return MINNOW_OK;
-    TRY(ops_scratch(c, ops_threads(c) * 2 * j.n * sizeof(float), &scratch));
+    TRY(ops_scratch_array(c, ops_threads(c) * 2, j.n, sizeof(float), &scratch));
     j.scratch = scratch;
     ops_parallel(c, rows, 1, 8 * j.n, embed_rows, &j);
     narrow(c, 0, j.y);

@@ -3,7 +3,6 @@
  * weights of q, k and v, or the three multiplied already. Out: the mixed values [batch, tokens, hidden]. */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "convert/interpret/interpreter_impl.h"
 #include "convert/interpret/ops/contrib_attention.h"
 #include "convert/interpret/ops/quantized_product.h"
@@ -27,7 +26,7 @@ static minnow_status refuse_input(op_context *c, size_t i, const char *what) {
 }
 
 static minnow_status refuse_output(op_context *c, size_t i, const char *what) {
-    if (i >= c->n_outputs || c->output_values[i] < 0) return MINNOW_OK;
+    if (!ops_wants_output(c, i)) return MINNOW_OK;
     return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
                      "output %zu, %s, is not supported; export the encoder without a cache", i, what);
 }
@@ -45,9 +44,7 @@ static minnow_status project(op_context *c, size_t rows, size_t columns, float *
     const tensor *x = c->inputs[0], *w = c->inputs[1];
     const size_t k = (size_t)w->dims[0];
     void *memory;
-    size_t bytes;
-    if (!size_mul(rows, columns * sizeof(float), &bytes)) bytes = SIZE_MAX;
-    TRY(ops_scratch(c, bytes, &memory));
+    TRY(ops_scratch_array(c, rows, columns, sizeof(float), &memory));
     product p = {.math = c->math, .batch = 1, .m = rows, .k = k, .n = columns, .a = x->data, .b = w->data, .c = memory,
                  .a_row = (int64_t)k, .a_column = 1, .b_row = (int64_t)columns, .b_column = 1,
                  .c_row = (int64_t)columns};
@@ -176,11 +173,9 @@ static minnow_status find_heads(op_context *c, attention *a) {
 static minnow_status add_bias(op_context *c, const attention *a, attention_heads *h, size_t tokens, size_t size,
                               const float *bias) {
     const size_t row = a->n_heads * size;
-    size_t bytes;
     void *memory;
-    if (!size_mul(a->batch * tokens, row * sizeof(float), &bytes)) bytes = SIZE_MAX;
     TRY(ops_charge_product(c, a->batch, tokens, row));
-    TRY(ops_scratch(c, bytes, &memory));
+    TRY(ops_scratch_array(c, a->batch * tokens, row, sizeof(float), &memory));
     float *out = memory;
     for (size_t b = 0; b < a->batch; b++)
         for (size_t t = 0; t < tokens; t++)
@@ -226,7 +221,7 @@ minnow_status ops_multi_head_attention(op_context *c) {
         TRY(attention_read_mask(c, 4, graph_node_float(c->node, "mask_filter_value", MASK_FILTER), &a));
     if (ops_has_input(c, 5)) TRY(attention_read_bias(c, 5, &a));
     a.out = c->outputs[0].data;
-    if (c->n_outputs > 3 && c->output_values[3] >= 0) {
+    if (ops_wants_output(c, 3)) {
         TRY(ops_output(c, 3, DTYPE_FLOAT32, 4, (const int64_t[]){(int64_t)a.batch, n_heads, (int64_t)a.n_queries,
                                                                  (int64_t)a.n_keys}));
         a.show = c->outputs[3].data;

@@ -64,7 +64,7 @@ minnow_status attention_read_mask(op_context *c, size_t input, float filter, att
     const size_t rows = rows_of(t, a);
     if (rows == 0 && a->batch * a->n_queries != 0) return wrong_shape(c, input, a);
     TRY(ops_charge_product(c, rows, a->n_keys, 1));
-    TRY(ops_scratch(c, rows * a->n_keys * sizeof(float), &out));
+    TRY(ops_scratch_array(c, rows, a->n_keys, sizeof(float), &out));
     if (t->rank == 1) mask_ends(t, a, filter, out);
     else mask_zeros(t, filter, out);
     a->mask = (attention_heads){out, t->rank == 3 ? keys * (int64_t)a->n_queries : keys, 0, t->rank == 3 ? keys : 0};

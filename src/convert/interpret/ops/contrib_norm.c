@@ -68,8 +68,8 @@ static minnow_status check_skip(op_context *c) {
 }
 
 static minnow_status refuse_statistics(op_context *c) {
-    for (size_t i = 1; i < 3 && i < c->n_outputs; i++)
-        if (c->output_values[i] >= 0)
+    for (size_t i = 1; i < 3; i++)
+        if (ops_wants_output(c, i))
             return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
                              "output %zu, a statistic of training, is not supported", i);
     return MINNOW_OK;
@@ -92,7 +92,7 @@ minnow_status ops_skip_norm(op_context *c) {
     TRY(vector_of(c, bias, n, "bias", &j.bias));
     TRY(ops_charge_product(c, tensor_count(x), 6, 1));
     TRY(ops_output(c, 0, DTYPE_FLOAT32, x->rank, x->dims));
-    if (c->n_outputs > 3 && c->output_values[3] >= 0) {
+    if (ops_wants_output(c, 3)) {
         TRY(ops_output(c, 3, DTYPE_FLOAT32, x->rank, x->dims));
         j.sum = c->outputs[3].data;
     }

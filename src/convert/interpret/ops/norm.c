@@ -92,7 +92,7 @@ static void row_shape(const tensor *x, int axis, size_t *rows, size_t *n) {
 static minnow_status statistics_output(op_context *c, size_t i, int axis, float **out) {
     const tensor *x = c->inputs[0];
     int64_t dims[TENSOR_MAX_RANK];
-    if (i >= c->n_outputs || c->output_values[i] < 0) return MINNOW_OK;
+    if (!ops_wants_output(c, i)) return MINNOW_OK;
     for (int d = 0; d < x->rank; d++) dims[d] = d < axis ? x->dims[d] : 1;
     TRY(ops_output(c, i, DTYPE_FLOAT32, x->rank, dims));
     *out = c->outputs[i].data;

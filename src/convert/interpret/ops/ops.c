@@ -196,6 +196,8 @@ minnow_status ops_need(op_context *c, size_t least) {
 
 int ops_has_input(const op_context *c, size_t i) { return i < c->n_inputs && c->inputs[i] != NULL; }
 
+int ops_wants_output(const op_context *c, size_t i) { return i < c->n_outputs && c->output_values[i] >= 0; }
+
 minnow_status ops_unsupported_type(op_context *c, dtype type) {
     return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "type %s not supported", dtype_name(type));
 }

@@ -71,6 +71,8 @@ minnow_status ops_view_strided(op_context *c, size_t i, size_t input, int rank, 
                                const int64_t *strides);
 /* Memory until the operator returns. */
 minnow_status ops_scratch(op_context *c, size_t bytes, void **out);
+/* The same, a * b elements; products that overflow are over any limit. */
+minnow_status ops_scratch_array(op_context *c, size_t a, size_t b, size_t element_bytes, void **out);
 /* Counts `amount` elementary operations against the run's work limit. */
 minnow_status ops_charge(op_context *c, uint64_t amount);
 minnow_status ops_charge_product(op_context *c, uint64_t a, uint64_t b, uint64_t k); /* a * b * k, no overflow */
@@ -80,6 +82,8 @@ minnow_status ops_charge_product(op_context *c, uint64_t a, uint64_t b, uint64_t
 /* At least `least` inputs, the first `least` present. */
 minnow_status ops_need(op_context *c, size_t least);
 int ops_has_input(const op_context *c, size_t i);
+/* Somebody reads output i. */
+int ops_wants_output(const op_context *c, size_t i);
 /* Axis in [-rank, rank) -> [0, rank). */
 minnow_status ops_axis(op_context *c, int64_t axis, int rank, int *out);
 /* The elements of a rank 0 or 1 integer input as int64; at most `capacity`. */
