@@ -4,7 +4,7 @@
  * scores. */
 #include <string.h>
 
-#include "convert/interpret/ops/contrib_attention.h"
+#include "convert/interpret/ops/attention_heads.h"
 #include "convert/interpret/ops/table.h"
 
 #define MASKED (-__builtin_inff())

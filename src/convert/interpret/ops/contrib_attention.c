@@ -1,124 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention over heads. In: queries, keys, values, what is added to the scores. Out: the mixed values.
- *
- *   keys, values of one text and head -> packed once by a thread;  blocks of queries: [64, keys] scores -> [64, values]
- *
- * Products are chains over ascending k as everywhere; threads share texts, heads and blocks of queries. */
-#include "convert/interpret/ops/contrib_attention.h"
-
+ * com.microsoft's Attention, QAttention and MultiHeadAttention, as encoders have them. In: hidden rows and the packed
+ * weights of q, k and v, or the three multiplied already. Out: the mixed values [batch, tokens, hidden]. */
 #include <string.h>
 
-#include "base/bytes.h"
+#include "convert/interpret/interpreter_impl.h"
+#include "convert/interpret/ops/attention_heads.h"
+#include "convert/interpret/ops/quantized_product.h"
+#include "convert/interpret/ops/table.h"
+#include "convert/interpret/product.h"
 
-#define QUERY_BLOCK ((size_t)64)
-#define ROUNDING ((size_t)128)
+#define MASK_FILTER (-10000.0f)
+#define FLOAT_LOWEST (-3.402823466e38f)
 
-typedef struct job {
-    const attention *a;
-    const math_kernels *math;
-    size_t n_blocks; /* of queries */
-    float scale;
-    float *scratch;
-    size_t part_floats, keys_floats, values_floats; /* of a part: packed keys, packed values, scores */
-} job;
-
-static void show_row(const attention *a, int what, const float *row, size_t text, size_t head, size_t query) {
-    if (a->show && a->show_what == what)
-        memcpy(a->show + ((text * a->n_heads + head) * a->n_queries + query) * a->n_keys, row,
-               a->n_keys * sizeof *row);
-}
-
-static const float *row_of(const attention_heads *h, size_t text, size_t head, size_t row) {
-    return h->data + (int64_t)text * h->batch + (int64_t)head * h->head + (int64_t)row * h->row;
-}
-
-/* Scores of one query -> its softmax. */
-static void finish_row(const job *j, float *row, size_t text, size_t head, size_t query) {
-    const attention *a = j->a;
-    const math_kernels *m = j->math;
-    const size_t n = a->n_keys;
-    show_row(a, ATTENTION_SHOW_PRODUCT, row, text, head, query);
-    if (a->cap != 0) {
-        m->div_scalar(row, a->cap, row, n);
-        m->tanh(row, row, n);
-        m->mul_scalar(row, a->cap, row, n);
-    }
-    show_row(a, ATTENTION_SHOW_CAPPED, row, text, head, query);
-    if (a->mask.data) m->add(row, row_of(&a->mask, text, head, query), row, n);
-    if (a->bias.data) m->add(row, row_of(&a->bias, text, head, query), row, n);
-    for (size_t k = query + a->n_past + 1; a->is_causal && k < n; k++) row[k] = a->causal_value;
-    show_row(a, ATTENTION_SHOW_MASKED, row, text, head, query);
-    if (a->masked_is_zero && m->maximum(row, n) == -__builtin_inff()) memset(row, 0, n * sizeof *row);
-    else m->softmax(row, row, n);
-    show_row(a, ATTENTION_SHOW_SOFTMAX, row, text, head, query);
-}
-
-static void pack_head(const job *j, size_t text, size_t head, float *keys, float *values) {
-    const attention *a = j->a;
-    const size_t shared = a->n_key_heads ? head / (a->n_heads / a->n_key_heads) : head;
-    j->math->pack(row_of(&a->k, text, shared, 0), 1, (size_t)a->k.row, a->head_size, a->n_keys, keys);
-    j->math->pack(row_of(&a->v, text, shared, 0), (size_t)a->v.row, 1, a->n_keys, a->value_size, values);
-}
-
-static void run_blocks(void *context, size_t begin, size_t end, size_t part) {
-    const job *j = context;
-    const attention *a = j->a;
-    float *keys = j->scratch + part * j->part_floats, *values = keys + j->keys_floats;
-    float *scores = values + j->values_floats;
-    const math_epilogue scaled = {.scale = j->scale};
-    size_t packed = SIZE_MAX;
-    for (size_t u = begin; u < end; u++) {
-        const size_t at = u / j->n_blocks, text = at / a->n_heads, head = at % a->n_heads;
-        const size_t first = u % j->n_blocks * QUERY_BLOCK;
-        const size_t rows = a->n_queries - first < QUERY_BLOCK ? a->n_queries - first : QUERY_BLOCK;
-        if (at != packed) pack_head(j, text, head, keys, values);
-        packed = at;
-        j->math->gemm(row_of(&a->q, text, head, first), (size_t)a->q.row, keys, scores, a->n_keys, rows, a->head_size,
-                      a->n_keys, &scaled);
-        for (size_t r = 0; r < rows; r++) finish_row(j, scores + r * a->n_keys, text, head, first + r);
-        j->math->gemm(scores, a->n_keys, values,
-                      a->out + (int64_t)text * a->out_batch + (int64_t)head * a->out_head + (int64_t)first * a->out_row,
-                      (size_t)a->out_row, rows, a->n_keys, a->value_size, NULL);
-    }
-}
-
-static size_t floats_of(size_t bytes) { return (bytes + 63) / 64 * 16; }
-
-minnow_status attention_run(op_context *c, const attention *given) {
-    attention a = *given;
-    job j = {.a = &a, .math = c->math, .scale = a.scale};
-    size_t bytes;
-    void *scratch;
-    if (a.out_row == 0) {
-        a.out_head = (int64_t)a.value_size;
-        a.out_row = (int64_t)(a.n_heads * a.value_size);
-        a.out_batch = a.out_row * (int64_t)a.n_queries;
-    }
-    TRY(ops_charge_product(c, a.batch * a.n_heads * a.n_queries, a.n_keys, a.head_size + a.value_size + 16));
-    if (a.batch == 0 || a.n_heads == 0 || a.n_queries == 0 || a.value_size == 0) return MINNOW_OK;
-    if (a.n_keys == 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "attention needs at least one key");
-    if (j.scale == 0) {
-        j.scale = (float)a.head_size;
-        c->math->sqrt(&j.scale, &j.scale, 1);
-        j.scale = 1.0f / j.scale;
-    }
-    /* A bound for what follows: a part's packed keys and values, whose columns are rounded up, and its scores. */
-    if (!size_mul(a.n_keys + ROUNDING, (a.head_size + a.value_size + QUERY_BLOCK + ROUNDING) * sizeof(float), &bytes))
-        return error_set(c->error, MINNOW_ERROR_MEMORY, "%zu keys are too many", a.n_keys);
-    j.n_blocks = (a.n_queries + QUERY_BLOCK - 1) / QUERY_BLOCK;
-    j.keys_floats = floats_of(c->math->packed_bytes(a.head_size, a.n_keys));
-    j.values_floats = floats_of(c->math->packed_bytes(a.n_keys, a.value_size));
-    j.part_floats = j.keys_floats + j.values_floats +
-                    floats_of((a.n_queries < QUERY_BLOCK ? a.n_queries : QUERY_BLOCK) * a.n_keys * sizeof(float));
-    TRY(ops_scratch_array(c, j.part_floats, ops_threads(c), sizeof(float), &scratch));
-    j.scratch = scratch;
-    ops_parallel(c, a.batch * a.n_heads * j.n_blocks, 1, QUERY_BLOCK * a.n_keys * a.head_size, run_blocks, &j);
+static minnow_status only_float32(op_context *c, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (ops_has_input(c, i) && c->inputs[i]->type != DTYPE_FLOAT32)
+            return ops_unsupported_type(c, c->inputs[i]->type);
     return MINNOW_OK;
 }
 
-/* --- Where heads lie ---------------------------------------------------------------------------------------------- */
+static minnow_status refuse_input(op_context *c, size_t i, const char *what) {
+    if (!ops_has_input(c, i)) return MINNOW_OK;
+    return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                     "input %zu, %s, is not supported; export the encoder without a cache", i, what);
+}
 
-minnow_status attention_hidden_sizes(op_context *c, int64_t columns, int64_t n_heads, int64_t hidden[3]) {
+static minnow_status refuse_output(op_context *c, size_t i, const char *what) {
+    if (!ops_wants_output(c, i)) return MINNOW_OK;
+    return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                     "output %zu, %s, is not supported; export the encoder without a cache", i, what);
+}
+
+static void read_settings(const op_context *c, attention *a) {
+    a->scale = graph_node_float(c->node, "scale", 0);
+    a->is_causal = graph_node_int(c->node, "unidirectional", 0) != 0;
+    a->causal_value = FLOAT_LOWEST;
+}
+
+/* --- Attention: q, k, v = x W + b --------------------------------------------------------------------------------- */
+
+/* rows [batch * tokens, columns] = x W (+ b). */
+static minnow_status project(op_context *c, size_t rows, size_t columns, float **out) {
+    const tensor *x = c->inputs[0], *w = c->inputs[1];
+    const size_t k = (size_t)w->dims[0];
+    void *memory;
+    TRY(ops_scratch_array(c, rows, columns, sizeof(float), &memory));
+    product p = {.math = c->math, .batch = 1, .m = rows, .k = k, .n = columns, .a = x->data, .b = w->data, .c = memory,
+                 .a_row = (int64_t)k, .a_column = 1, .b_row = (int64_t)columns, .b_column = 1,
+                 .c_row = (int64_t)columns};
+    if (ops_has_input(c, 2)) p.epilogue.bias = c->inputs[2]->data;
+    if (c->step->packed && c->step->packed_value == c->input_values[1]) p.packed = c->step->packed;
+    *out = memory;
+    return product_run(c, &p);
+}
+
+static minnow_status check_projection(op_context *c, size_t past) {
+    const tensor *x = c->inputs[0], *w = c->inputs[1];
+    char a[128], b[128];
+    TRY(refuse_input(c, past, "past"));
+    TRY(refuse_output(c, 1, "present"));
+    if (graph_node_int(c->node, "do_rotary", 0) != 0)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
+                         "do_rotary is not supported; RotaryEmbedding nodes needed");
+    if (x->rank != 3 || w->rank != 2 || w->dims[0] != x->dims[2])
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "%s by weights %s, not [batch, tokens, k] by [k, columns]",
+                         tensor_describe(x, a, sizeof a), tensor_describe(w, b, sizeof b));
+    if (ops_has_input(c, 2) && (c->inputs[2]->rank != 1 || c->inputs[2]->dims[0] != w->dims[1]))
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "bias %s for weights %s",
+                         tensor_describe(c->inputs[2], a, sizeof a), tensor_describe(w, b, sizeof b));
+    return MINNOW_OK;
+}
+
+/* The sizes of q, k and v among `columns`: attribute "qkv_hidden_sizes", else a third each; heads must divide them. */
+static minnow_status hidden_sizes(op_context *c, int64_t columns, int64_t n_heads, int64_t hidden[3]) {
     const graph_attribute *sizes = graph_node_attribute(c->node, "qkv_hidden_sizes");
     if (n_heads <= 0)
         return error_set(c->error, MINNOW_ERROR_FORMAT, "num_heads is %lld, at least 1 needed", (long long)n_heads);
@@ -142,13 +96,172 @@ minnow_status attention_hidden_sizes(op_context *c, int64_t columns, int64_t n_h
     return MINNOW_OK;
 }
 
-void attention_packed_heads(const float *rows, size_t batch, size_t tokens, int64_t n_heads,
-                                     const int64_t hidden[3], attention *a) {
+/* q, k and v beside each other in rows [batch * tokens], as the product makes them; and the sizes. */
+static void packed_heads(const float *rows, size_t batch, size_t tokens, int64_t n_heads, const int64_t hidden[3],
+                         attention *a) {
     const int64_t row = hidden[0] + hidden[1] + hidden[2];
-
     *a = (attention){.batch = batch, .n_heads = (size_t)n_heads, .n_queries = tokens, .n_keys = tokens,
                      .head_size = (size_t)(hidden[0] / n_heads), .value_size = (size_t)(hidden[2] / n_heads)};
     a->q = (attention_heads){rows, row * (int64_t)tokens, hidden[0] / n_heads, row};
     a->k = (attention_heads){rows + hidden[0], row * (int64_t)tokens, hidden[1] / n_heads, row};
     a->v = (attention_heads){rows + hidden[0] + hidden[1], row * (int64_t)tokens, hidden[2] / n_heads, row};
+}
+
+/* rows [batch * tokens] of q, k and v -> output 0. The inputs of mask and bias; SIZE_MAX: none. */
+static minnow_status attend(op_context *c, const float *rows, int64_t n_heads, const int64_t hidden[3], size_t mask,
+                            size_t bias) {
+    const tensor *x = c->inputs[0];
+    attention a;
+    TRY(ops_output(c, 0, DTYPE_FLOAT32, 3, (const int64_t[]){x->dims[0], x->dims[1], hidden[2]}));
+    packed_heads(rows, (size_t)x->dims[0], (size_t)x->dims[1], n_heads, hidden, &a);
+    read_settings(c, &a);
+    if (ops_has_input(c, mask))
+        TRY(attention_read_mask(c, mask, graph_node_float(c->node, "mask_filter_value", MASK_FILTER), &a));
+    if (ops_has_input(c, bias)) TRY(attention_read_bias(c, bias, &a));
+    a.out = c->outputs[0].data;
+    return attention_run(c, &a);
+}
+
+minnow_status ops_contrib_attention(op_context *c) {
+    const int64_t n_heads = graph_node_int(c->node, "num_heads", 0);
+    int64_t hidden[3];
+    float *rows;
+    TRY(ops_need(c, 2));
+    TRY(only_float32(c, 3));
+    TRY(check_projection(c, 4));
+    const tensor *x = c->inputs[0];
+    TRY(hidden_sizes(c, c->inputs[1]->dims[1], n_heads, hidden));
+    TRY(project(c, (size_t)x->dims[0] * (size_t)x->dims[1], (size_t)c->inputs[1]->dims[1], &rows));
+    return attend(c, rows, n_heads, hidden, 3, 5);
+}
+
+/* The same of 8-bit codes: the product is exact, what follows is in floats. */
+minnow_status ops_qattention(op_context *c) {
+    const int64_t n_heads = graph_node_int(c->node, "num_heads", 0);
+    int64_t hidden[3], dims[TENSOR_MAX_RANK];
+    integer_product p;
+    size_t count;
+    void *rows;
+    int rank;
+    TRY(ops_need(c, 5));
+    TRY(check_projection(c, 8));
+    TRY(hidden_sizes(c, c->inputs[1]->dims[1], n_heads, hidden));
+    TRY(quantized_plan_attention(c, &p, &rank, dims));
+    TRY(tensor_check_shape(DTYPE_FLOAT32, rank, dims, &count, c->error));
+    TRY(ops_scratch(c, count * sizeof(float), &rows));
+    p.floats = rows;
+    TRY(integer_product_run(c, &p));
+    return attend(c, rows, n_heads, hidden, 5, SIZE_MAX);
+}
+
+/* --- MultiHeadAttention: q, k, v as they come --------------------------------------------------------------------- */
+
+/* A tensor [batch, tokens, heads * size], [batch, heads, tokens, size] or [batch, tokens, heads, parts, size], `part`
+ * of the last. */
+static minnow_status heads_of(op_context *c, size_t input, int parts, int part, int64_t n_heads, int64_t batch,
+                              attention_heads *h, size_t *tokens, size_t *size) {
+    const tensor *t = c->inputs[input];
+    const int64_t *d = t->dims;
+    char shape[128];
+    int fits = 0;
+    if (t->rank == 3 && parts == 1) {
+        fits = d[2] % n_heads == 0;
+        *h = (attention_heads){t->data, d[1] * d[2], d[2] / n_heads, d[2]};
+        *size = (size_t)(d[2] / n_heads);
+        *tokens = (size_t)d[1];
+    } else if (t->rank == 4 && parts == 1) {
+        fits = d[1] == n_heads;
+        *h = (attention_heads){t->data, d[1] * d[2] * d[3], d[2] * d[3], d[3]};
+        *size = (size_t)d[3];
+        *tokens = (size_t)d[2];
+    } else if (t->rank == 5 && parts > 1) {
+        fits = d[2] == n_heads && d[3] == parts;
+        *h = (attention_heads){(const float *)t->data + part * d[4], d[1] * d[2] * d[3] * d[4], d[3] * d[4],
+                               d[2] * d[3] * d[4]};
+        *size = (size_t)d[4];
+        *tokens = (size_t)d[1];
+    }
+    if (!fits || d[0] != batch || *size == 0)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu is %s, which %lld heads of %lld texts do not fit",
+                         input, tensor_describe(t, shape, sizeof shape), (long long)n_heads, (long long)batch);
+    return MINNOW_OK;
+}
+
+/* Queries, keys and values where they lie; values' tokens in *n_values. */
+static minnow_status find_heads(op_context *c, attention *a) {
+    const int64_t n = (int64_t)a->n_heads, batch = (int64_t)a->batch;
+    const int packs_all = !ops_has_input(c, 1), packs_pair = !packs_all && !ops_has_input(c, 2);
+    const size_t key_input = packs_all ? 0 : 1, value_input = packs_all ? 0 : packs_pair ? 1 : 2;
+    const int parts = packs_all ? 3 : packs_pair ? 2 : 1;
+    size_t key_size, n_values;
+    TRY(heads_of(c, 0, packs_all ? 3 : 1, 0, n, batch, &a->q, &a->n_queries, &a->head_size));
+    TRY(heads_of(c, key_input, parts, parts - 2 > 0, n, batch, &a->k, &a->n_keys, &key_size));
+    TRY(heads_of(c, value_input, parts, parts - 1, n, batch, &a->v, &n_values, &a->value_size));
+    if (key_size != a->head_size)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "queries of %zu and keys of %zu numbers a head", a->head_size,
+                         key_size);
+    if (n_values != a->n_keys)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "%zu keys and %zu values", a->n_keys, n_values);
+    return MINNOW_OK;
+}
+
+/* heads + bias [heads * size], dense [batch, tokens, heads, size]. */
+static minnow_status add_bias(op_context *c, const attention *a, attention_heads *h, size_t tokens, size_t size,
+                              const float *bias) {
+    const size_t row = a->n_heads * size;
+    void *memory;
+    TRY(ops_charge_product(c, a->batch, tokens, row));
+    TRY(ops_scratch_array(c, a->batch * tokens, row, sizeof(float), &memory));
+    float *out = memory;
+    for (size_t b = 0; b < a->batch; b++)
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t n = 0; n < a->n_heads; n++, out += size)
+                c->math->add(h->data + (int64_t)b * h->batch + (int64_t)n * h->head + (int64_t)t * h->row,
+                             bias + n * size, out, size);
+    *h = (attention_heads){memory, (int64_t)(tokens * row), (int64_t)size, (int64_t)row};
+    return MINNOW_OK;
+}
+
+static minnow_status add_biases(op_context *c, attention *a) {
+    const size_t hidden = a->n_heads * a->head_size, values = a->n_heads * a->value_size;
+    const tensor *t = c->inputs[3];
+    const float *bias = t->data;
+    if (t->rank != 1 || (size_t)t->dims[0] != 2 * hidden + values)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "the bias must have %zu elements", 2 * hidden + values);
+    TRY(add_bias(c, a, &a->q, a->n_queries, a->head_size, bias));
+    TRY(add_bias(c, a, &a->k, a->n_keys, a->head_size, bias + hidden));
+    return add_bias(c, a, &a->v, a->n_keys, a->value_size, bias + 2 * hidden);
+}
+
+minnow_status ops_multi_head_attention(op_context *c) {
+    const int64_t n_heads = graph_node_int(c->node, "num_heads", 0);
+    attention a = {0};
+    TRY(ops_need(c, 1));
+    TRY(only_float32(c, 4));
+    TRY(refuse_input(c, 6, "past_key"));
+    TRY(refuse_input(c, 7, "past_value"));
+    TRY(refuse_output(c, 1, "present_key"));
+    TRY(refuse_output(c, 2, "present_value"));
+    if (n_heads <= 0)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "num_heads is %lld, at least 1 needed", (long long)n_heads);
+    if (c->inputs[0]->rank != 3 && c->inputs[0]->rank != 5)
+        return error_set(c->error, MINNOW_ERROR_FORMAT, "queries of rank %d, 3 or 5 needed", c->inputs[0]->rank);
+    a.batch = (size_t)c->inputs[0]->dims[0];
+    a.n_heads = (size_t)n_heads;
+    TRY(find_heads(c, &a));
+    TRY(ops_output(c, 0, DTYPE_FLOAT32, 3, (const int64_t[]){(int64_t)a.batch, (int64_t)a.n_queries,
+                                                             n_heads * (int64_t)a.value_size}));
+    if (ops_has_input(c, 3)) TRY(add_biases(c, &a));
+    read_settings(c, &a);
+    if (ops_has_input(c, 4))
+        TRY(attention_read_mask(c, 4, graph_node_float(c->node, "mask_filter_value", MASK_FILTER), &a));
+    if (ops_has_input(c, 5)) TRY(attention_read_bias(c, 5, &a));
+    a.out = c->outputs[0].data;
+    if (ops_wants_output(c, 3)) {
+        TRY(ops_output(c, 3, DTYPE_FLOAT32, 4, (const int64_t[]){(int64_t)a.batch, n_heads, (int64_t)a.n_queries,
+                                                                 (int64_t)a.n_keys}));
+        a.show = c->outputs[3].data;
+        a.show_what = ATTENTION_SHOW_MASKED;
+    }
+    return attention_run(c, &a);
 }

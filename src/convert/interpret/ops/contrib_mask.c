@@ -7,7 +7,7 @@
  *   [batch, queries, keys]     0: masked, for this query */
 #include <string.h>
 
-#include "convert/interpret/ops/contrib_attention.h"
+#include "convert/interpret/ops/attention_heads.h"
 
 static minnow_status wrong_shape(op_context *c, size_t input, const attention *a) {
     char shape[128];

@@ -148,7 +148,7 @@ minnow_status ops_along(op_context *c);
 /* attention.c */
 minnow_status ops_attention(op_context *c);
 
-/* contrib_encoder.c: com.microsoft's attention */
+/* contrib_attention.c: com.microsoft's attention */
 minnow_status ops_contrib_attention(op_context *c);
 minnow_status ops_qattention(op_context *c);
 minnow_status ops_multi_head_attention(op_context *c);
@@ -165,7 +165,7 @@ minnow_status ops_bias_gelu(op_context *c);
 minnow_status ops_fused_matmul(op_context *c);
 minnow_status ops_fused_gemm(op_context *c);
 
-/* contrib_rotary.c */
+/* rotary.c */
 minnow_status ops_rotary_embedding(op_context *c); /* variant 0: com.microsoft's, 1: ai.onnx's */
 
 #endif

@@ -5,8 +5,8 @@
  *   scores = cap(q k^T * scale) (+ mask) (+ bias),  out = softmax(scores) v        for each text and head
  *
  * Scores exist for a block of queries only, so memory grows with the keys and the threads, not with queries * keys. */
-#ifndef MINNOW_CONVERT_INTERPRET_OPS_CONTRIB_ATTENTION_H
-#define MINNOW_CONVERT_INTERPRET_OPS_CONTRIB_ATTENTION_H
+#ifndef MINNOW_CONVERT_INTERPRET_OPS_ATTENTION_HEADS_H
+#define MINNOW_CONVERT_INTERPRET_OPS_ATTENTION_HEADS_H
 
 #include "convert/interpret/ops/ops.h"
 
@@ -45,11 +45,5 @@ minnow_status attention_run(op_context *c, const attention *a);
 minnow_status attention_read_mask(op_context *c, size_t input, float filter, attention *a);
 /* Input `input`, float32 [1 or batch, 1 or heads, queries, keys], as a->bias. */
 minnow_status attention_read_bias(op_context *c, size_t input, attention *a);
-/* a->q, k, v in rows [batch * tokens] of q, k and v beside each other, as Attention's product makes them; and the
- * sizes. hidden: of q, k and v. out is [batch, tokens, hidden[2]]. */
-void attention_packed_heads(const float *rows, size_t batch, size_t tokens, int64_t n_heads,
-                                     const int64_t hidden[3], attention *a);
-/* The sizes of q, k and v among `columns`: attribute "qkv_hidden_sizes", else a third each; heads must divide them. */
-minnow_status attention_hidden_sizes(op_context *c, int64_t columns, int64_t n_heads, int64_t hidden[3]);
 
 #endif
