@@ -29,10 +29,10 @@ static op_context context_for(struct interpreter *in, const step *s, minnow_erro
     const graph_node *node = &in->nodes[s->node];
     op_context c = {.in = in, .node = node, .step = s, .math = in->math, .pool = in->pool, .error = error,
                     .n_inputs = node->n_inputs, .n_outputs = node->n_outputs, .inputs = in->op_inputs,
-                        .strides = in->op_strides,
-                    .input_values = in->op_values, .output_values = in->op_output_values, .outputs = in->op_outputs,
-                    .output_buffers = in->op_buffers, .output_strides = in->op_output_strides,
-                    .output_strided = in->op_output_strided, .dense_only = in->no_fusion || in->observe};
+                    .strides = in->op_strides, .input_values = in->op_values, .output_values = in->op_output_values,
+                    .outputs = in->op_outputs, .output_buffers = in->op_buffers,
+                    .output_strides = in->op_output_strides, .output_strided = in->op_output_strided,
+                    .dense_only = in->no_fusion || in->observe};
     memset(in->op_outputs, 0, (node->n_outputs + 1) * sizeof *in->op_outputs);
     memset(in->op_output_strided, 0, node->n_outputs + 1);
     for (size_t i = 0; i <= node->n_outputs; i++) in->op_buffers[i] = -1;
@@ -424,8 +424,7 @@ static void forget_run(struct interpreter *in) {
 
 /* A dimension's declared size or symbol against what came. */
 static minnow_status check_dim(struct interpreter *in, const graph_dim *declared, int64_t size, int d,
-                               size_t *n_symbols,
-                               minnow_error *error) {
+                               size_t *n_symbols, minnow_error *error) {
     if (declared->size >= 0 && declared->size != size)
         return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d is %lld, %lld expected", d, (long long)size,
                          (long long)declared->size);
@@ -434,8 +433,7 @@ static minnow_status check_dim(struct interpreter *in, const graph_dim *declared
         if (strcmp(in->symbols[i]->symbol, declared->symbol) != 0) continue;
         if (in->symbol_sizes[i] == size) return MINNOW_OK;
         return error_set(error, MINNOW_ERROR_ARGUMENT, "dim %d (%s) is %lld, but %lld in another input", d,
-                         declared->symbol,
-                         (long long)size, (long long)in->symbol_sizes[i]);
+                         declared->symbol, (long long)size, (long long)in->symbol_sizes[i]);
     }
     in->symbols[*n_symbols] = declared;
     in->symbol_sizes[(*n_symbols)++] = size;
@@ -443,8 +441,7 @@ static minnow_status check_dim(struct interpreter *in, const graph_dim *declared
 }
 
 static minnow_status check_input(struct interpreter *in, const graph_value *declared, const tensor *t,
-                                 size_t *n_symbols,
-                                 minnow_error *error) {
+                                 size_t *n_symbols, minnow_error *error) {
     size_t count;
     TRY(tensor_check_shape(t->type, t->rank, t->dims, &count, error));
     if (count && !t->data) return error_set(error, MINNOW_ERROR_ARGUMENT, "no data");

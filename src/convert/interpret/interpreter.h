@@ -23,11 +23,11 @@ typedef struct interpreter_options {
                              minnow_error *error);
     void *observe_context;
     int no_fusion;          /* 1: run node by node, so that `observe` sees every value */
-    /* Another interpreter of this graph, made with the same no_fusion: its packed weights are used instead of packing them
-     * again, so it must outlive this one. Only read, so many may share one, on any threads. NULL: none. */
+    /* Another interpreter of this graph, made with the same no_fusion: its packed weights are used instead of packing
+     * them again, so it must outlive this one. Only read, so many may share one, on any threads. NULL: none. */
     const interpreter *twin;
-    /* 1: the graph's constants may be written: one that a single product reads, and nothing else, is packed where it lies,
-     * so that weights are in memory once. No other interpreter may read the graph's constants then but a twin. */
+    /* 1: the graph's constants may be written: one that a single product reads, and nothing else, is packed where it
+     * lies, so that weights are in memory once. No other interpreter may read the graph's constants then but a twin. */
     int packs_in_place;
     uint64_t work_limit;    /* of a run, in multiply-adds; an element written counts as 16; 0: 2^42 */
 } interpreter_options;

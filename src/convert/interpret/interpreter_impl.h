@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The interpreter's insides: what interpreter.c, memory.c and fusion.c share.
+ * The interpreter's insides: what the files of this folder share.
  *
  *   values:   [state: shape, data, buffer ----.] ...      one for each value of the graph
  *   buffers:  [memory, refs] <----------------'           shared by views; refs 0: in the free list of its size
@@ -84,7 +84,8 @@ struct interpreter {
     graph_node *nodes;        /* the graph's, but for those that rewrite.c has written anew */
     const op_entry **entries; /* per node */
     value_state *values;
-    /* per value: how often nodes that run read it, + 1 for a wanted output; while steps are planned, of all nodes and outputs */
+    /* per value: how often nodes that run read it, + 1 for a wanted output; while steps are planned, all nodes and
+     * outputs count */
     uint32_t *uses;
     uint8_t *needed;          /* per node */
     uint8_t *wanted;          /* per output, of the last run; n_outputs of them */

@@ -163,8 +163,7 @@ minnow_status ops_output_over(op_context *c, size_t i, dtype type, int rank, con
     if (value >= 0 && tensor_check_shape(type, rank, dims, &count, NULL) == MINNOW_OK) {
         const value_state *v = &c->in->values[value];
         if (v->buffer >= 0 && v->uses_left == 1 && !v->is_constant && !v->is_strided &&
-            c->in->buffers[v->buffer].refs == 1 &&
-            tensor_bytes(&v->t) == count * dtype_bytes(type)) {
+            c->in->buffers[v->buffer].refs == 1 && tensor_bytes(&v->t) == count * dtype_bytes(type)) {
             size_t bytes;
             TRY(place(c, i, type, rank, dims, &bytes));
             c->output_buffers[i] = v->buffer;
@@ -190,8 +189,7 @@ minnow_status ops_view(op_context *c, size_t i, size_t input, int rank, const in
     TRY(place(c, i, in->type, rank, dims, &bytes));
     if (bytes != tensor_bytes(in))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "a tensor of %zu elements cannot become one of %zu",
-                         tensor_count(in),
-                         bytes / dtype_bytes(in->type));
+                         tensor_count(in), bytes / dtype_bytes(in->type));
     share(c, i, input);
     return MINNOW_OK;
 }

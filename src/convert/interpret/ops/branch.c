@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * If: the outputs of the branch that was taken. The branches' nodes stand in the graph (graph.h): the interpreter has run
- * those of one branch when it comes here. */
+ * If: the outputs of the branch that was taken. The branches' nodes stand in the graph (graph.h): the interpreter has
+ * run those of one branch when it comes here. */
 #include "convert/interpret/ops/table.h"
 
 minnow_status ops_if(op_context *c) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * com.microsoft's norms with the sum in front of them: SkipLayerNormalization, SkipSimplifiedLayerNormalization,
- * EmbedLayerNormalization. In: rows to add, or ids and their tables. Out: normalized rows, and what belongs to them. */
+ * com.microsoft's norms with the sum in front of them: SkipLayerNormalization, SkipSimplifiedLayerNormalization. In:
+ * rows to add. Out: norm(x + skip + bias), and the sum. */
 #include <string.h>
 
 #include "convert/interpret/ops/table.h"
@@ -16,16 +16,6 @@ typedef struct job {
     float *y, *sum;                  /* sum NULL: not asked for */
 } job;
 
-/* --- Skip: y = norm(x + skip + bias) ------------------------------------------------------------------------------ */
-
-static void rms_norm(const job *j, float *y) {
-    const math_kernels *m = j->math;
-    float root = m->sum_squares(y, j->n) / (float)j->n + j->epsilon;
-    m->sqrt(&root, &root, 1);
-    m->div_scalar(y, root, y, j->n);
-    m->mul(y, j->gamma, y, j->n);
-}
-
 static void skip_rows(void *context, size_t begin, size_t end, size_t part) {
     const job *j = context;
     (void)part;
@@ -34,7 +24,7 @@ static void skip_rows(void *context, size_t begin, size_t end, size_t part) {
         j->math->add(j->x + r * j->n, j->skip + r % j->n_skip_rows * j->n, y, j->n);
         if (j->bias) j->math->add(y, j->bias, y, j->n);
         if (j->sum) memcpy(j->sum + r * j->n, y, j->n * sizeof *y);
-        if (j->is_rms) rms_norm(j, y);
+        if (j->is_rms) rms_norm_row(j->math, y, j->gamma, j->epsilon, y, j->n);
         else j->math->layer_norm(y, j->gamma, j->beta, j->epsilon, y, j->n);
     }
 }

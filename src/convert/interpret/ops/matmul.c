@@ -43,8 +43,7 @@ static minnow_status plain_int(op_context *c, dtype type, size_t m, size_t k, si
 }
 
 minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, size_t k, size_t n, const void *a,
-                           const void *b,
-                           void *out) {
+                           const void *b, void *out) {
     const size_t size = dtype_bytes(type);
     if (type == DTYPE_FLOAT32) {
         product p = {.math = c->math, .batch_rank = 1, .batch = batch, .m = m, .k = k, .n = n,
@@ -182,7 +181,7 @@ minnow_status ops_gemm(op_context *c) {
     return scale_and_add(c, alpha, beta);
 }
 
-/* The twin's packed weights, if it has them for the same tier. Steps of twins correspond: the same graph, fused alike. */
+/* The twin's packed weights, if it has them for the same tier. Steps of twins correspond: one graph, fused alike. */
 int matmul_twin_packed(const struct interpreter *in, step *s, int32_t value) {
     const struct interpreter *twin = in->twin;
     const size_t index = (size_t)(s - in->steps);

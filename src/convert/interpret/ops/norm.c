@@ -129,17 +129,21 @@ minnow_status ops_layer_norm(op_context *c) {
 
 /* --- RMS norm: y = x / sqrt(mean(x^2) + epsilon) * gamma ---------------------------------------------------------- */
 
+float rms_norm_row(const math_kernels *m, const float *x, const float *gamma, float epsilon, float *y, size_t n) {
+    float root = m->sum_squares(x, n) / (float)n + epsilon;
+    m->sqrt(&root, &root, 1);
+    m->div_scalar(x, root, y, n);
+    m->mul(y, gamma, y, n);
+    return root;
+}
+
 static void rms_norm_rows(void *context, size_t begin, size_t end, size_t part) {
     const job *j = context;
-    const math_kernels *m = j->math;
     (void)part;
     for (size_t r = begin; r < end; r++) {
-        const float *x = (const float *)j->x + r * j->n;
-        float *y = (float *)j->y + r * j->n, root = m->sum_squares(x, j->n) / (float)j->n + j->epsilon;
-        m->sqrt(&root, &root, 1);
+        const float root = rms_norm_row(j->math, (const float *)j->x + r * j->n, j->gamma, j->epsilon,
+                                        (float *)j->y + r * j->n, j->n);
         if (j->inverse) j->inverse[r] = 1.0f / root;
-        m->div_scalar(x, root, y, j->n);
-        m->mul(y, j->gamma, y, j->n);
     }
 }
 

@@ -34,13 +34,13 @@ typedef struct op_context {
 typedef minnow_status (*op_fn)(op_context *c);
 
 enum {
-    OP_HALF = 1,    /* float16 and bfloat16 inputs are widened to float32, float32 outputs narrowed back */
-    OP_STRIDED = 2, /* takes inputs that are not dense */
-    OP_FIRST_TYPE = 4, /* outputs are narrowed only if the first input was widened */
-    OP_SECOND_TYPE = 64, /* ... if the second was */
-    OP_FIRST_OUTPUT = 8, /* only the first output is narrowed */
-    OP_PACKS = 16,    /* multiplies by input 1: a constant matrix is packed before the first run (attribute "transB") */
-    OP_LAZY = 32      /* inputs may have no value, as what a branch that is not taken makes */
+    OP_HALF = 1,         /* float16 and bfloat16 inputs are widened to float32, float32 outputs narrowed back */
+    OP_STRIDED = 2,      /* takes inputs that are not dense */
+    OP_FIRST_TYPE = 4,   /* outputs are narrowed only if the first input was widened */
+    OP_SECOND_TYPE = 8,  /* ... if the second was */
+    OP_FIRST_OUTPUT = 16, /* only the first output is narrowed */
+    OP_PACKS = 32,       /* multiplies by input 1: a constant matrix is packed before the first run ("transB") */
+    OP_LAZY = 64         /* inputs may have no value, as what a branch that is not taken makes */
 };
 typedef struct op_entry {
     const char *domain, *op_type;
@@ -95,7 +95,7 @@ double ops_scalar_f64(const tensor *t, size_t i);
 int64_t ops_scalar_int(const tensor *t, size_t i);
 minnow_status ops_one_scalar(op_context *c, size_t input, double *out);
 minnow_status ops_unsupported_type(op_context *c, dtype type);
-/* All of a list of inputs have the type of input `first`. */
+/* Two inputs have one type, as it was before widening. */
 minnow_status ops_same_type(op_context *c, size_t first, size_t second);
 
 /* Calls fn over [0, n), split between threads if there is enough to do; work_per_item is in elements. */
@@ -146,8 +146,7 @@ enum { BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV, BINARY_MIN, BINARY_MAX, B
 minnow_status binary_apply(op_context *c, int kind, const tensor *a, const tensor *b, tensor *out);
 /* C [batch, m, n] = A [batch, m, k] B [batch, k, n], dense, same batch, any numeric type. */
 minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, size_t k, size_t n, const void *a,
-                           const void *b,
-                           void *out);
+                           const void *b, void *out);
 double exact_floor(double x);
 double exact_ceil(double x);
 double exact_round_even(double x);

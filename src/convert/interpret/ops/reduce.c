@@ -199,7 +199,7 @@ static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keep
     TRY(rows_of(c, x, &r, &j.in));
     if (kind == REDUCE_L1 || kind == REDUCE_LOG_SUM_EXP) {
         void *scratch;
-        TRY(ops_scratch(c, r.n * ops_threads(c) * sizeof(float), &scratch));
+        TRY(ops_scratch_array(c, r.n, ops_threads(c), sizeof(float), &scratch));
         j.scratch = scratch;
     }
     ops_parallel(c, rows, 1, r.n + 8, reduce_rows, &j);

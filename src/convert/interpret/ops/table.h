@@ -29,10 +29,8 @@ minnow_status ops_is_class(op_context *c); /* variant 0: IsNaN, 1: IsInf */
 /* unary.c */
 enum {
     UNARY_ABS, UNARY_CEIL, UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_LOG, UNARY_NEG, UNARY_RECIPROCAL,
-        UNARY_RELU,
-    UNARY_ROUND, UNARY_SIGMOID, UNARY_SIGN, UNARY_SIN, UNARY_SOFTPLUS, UNARY_SQRT, UNARY_TANH, UNARY_GELU,
-        UNARY_GELU_TANH,
-    UNARY_LEAKY_RELU, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_ELU
+    UNARY_RELU, UNARY_ROUND, UNARY_SIGMOID, UNARY_SIGN, UNARY_SIN, UNARY_SOFTPLUS, UNARY_SQRT, UNARY_TANH, UNARY_GELU,
+    UNARY_GELU_TANH, UNARY_LEAKY_RELU, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_ELU
 };
 minnow_status ops_unary(op_context *c);
 minnow_status ops_gelu(op_context *c);
@@ -46,8 +44,7 @@ void unary_in_place(op_context *c, int kind, float alpha, float beta, tensor *t)
 /* reduce.c */
 enum {
     REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_L1, REDUCE_L2, REDUCE_SUM_SQUARE,
-        REDUCE_LOG_SUM,
-    REDUCE_LOG_SUM_EXP
+    REDUCE_LOG_SUM, REDUCE_LOG_SUM_EXP
 };
 minnow_status ops_reduce(op_context *c);
 minnow_status ops_global_pool(op_context *c); /* variants REDUCE_MEAN and REDUCE_MAX */
@@ -118,6 +115,8 @@ minnow_status ops_qlinear_softmax(op_context *c);
 /* norm.c */
 minnow_status ops_layer_norm(op_context *c);
 minnow_status ops_rms_norm(op_context *c);
+/* A row of RMSNormalization; y may be x. Gives sqrt(mean(x^2) + epsilon). */
+float rms_norm_row(const math_kernels *m, const float *x, const float *gamma, float epsilon, float *y, size_t n);
 minnow_status ops_softmax(op_context *c); /* variant 1: LogSoftmax */
 
 /* functions.c */
