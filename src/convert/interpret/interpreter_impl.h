@@ -121,6 +121,13 @@ void buffer_release(struct interpreter *in, int32_t b);
 void value_clear(struct interpreter *in, int32_t value);
 void scratch_release(struct interpreter *in);
 
+/* step.c: runs a step, taking its branch into account; a node by itself; and puts the node's place before an error. */
+minnow_status step_run(struct interpreter *in, const step *s, minnow_error *error);
+minnow_status step_run_node(struct interpreter *in, const step *s, minnow_error *error);
+minnow_status error_at_node(const struct interpreter *in, size_t node, minnow_status status, minnow_error *error);
+/* A strided value becomes a dense one, for all who read it later too. step.c */
+minnow_status value_make_dense(op_context *c, int32_t value);
+
 /* fusion.c: fills in->steps. Values that are constants are already set. */
 minnow_status fusion_plan_steps(struct interpreter *in, minnow_error *error);
 /* Runs a fused step; *handled 0 and nothing done if the shapes of this run do not fit. c has no inputs. fusion_run.c */
