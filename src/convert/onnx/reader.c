@@ -89,13 +89,27 @@ static minnow_status check_versions(const reader *r, minnow_error *error) {
     return MINNOW_OK;
 }
 
+/* Why a file is no ONNX model, in words, where its first bytes tell. */
+static minnow_status name_other(wire w, minnow_error *error) {
+    static const char pointer[] = "version https://git-lfs.github.com/";
+    const size_t n = (size_t)(w.end - w.at);
+    if (n >= sizeof pointer - 1 && memcmp(w.at, pointer, sizeof pointer - 1) == 0)
+        return error_set(error, MINNOW_ERROR_FORMAT,
+                         "a Git LFS pointer in place of the model: fetch the content (git lfs pull)");
+    if (n > 9 && w.at[7] == 0 && w.at[8] == '{')
+        return error_set(error, MINNOW_ERROR_FORMAT, "not an ONNX model, but safetensors: name its folder");
+    if (n > 0 && w.at[0] != (IR_VERSION << 3))
+        return error_prefix(error, MINNOW_ERROR_FORMAT, "not an ONNX model");
+    return MINNOW_ERROR_FORMAT;
+}
+
 /* Room for what comes in any number, and where the graph is. */
 static minnow_status prepare(reader *r, wire w, wire *graph_message, minnow_error *error) {
     size_t n_metadata = 0, n_functions = 0;
     const wire whole = w;
     wire_field f;
     for (;;) {
-        TRY(wire_next(&w, &f, error));
+        if (wire_next(&w, &f, error) != MINNOW_OK) return name_other(whole, error);
         if (f.number == 0) break;
         n_metadata += f.number == METADATA_PROPS;
         n_functions += f.number == FUNCTIONS;
