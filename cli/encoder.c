@@ -114,6 +114,12 @@ void cli_encoder_clear(cli_encoder *e) {
 
 /* --- Running ------------------------------------------------------------------------------------------------------ */
 
+/* What a graph says of a text, under the model's name, if it has one. */
+static minnow_status name_model(const cli_encoder *e, minnow_status status, minnow_error *error) {
+    if (e->options.model == NULL || (status != MINNOW_ERROR_FORMAT && status != MINNOW_ERROR_UNSUPPORTED)) return status;
+    return error_prefix(error, status, "%s", e->options.model);
+}
+
 /* Not 0: stop, there was an interrupt. */
 static int report(void *user, size_t n_done, size_t n_texts) {
     const cli_encoder *e = user;
@@ -130,7 +136,7 @@ static minnow_status encode_batch(cli_encoder *e, minnow_error *error) {
     status = minnow_encode_batch(e->context, e->batch, e->n_items, e->vectors, e->capacity * e->dimensions,
                                  e->encodings, &options, &e->n_done, error);
     for (i = 0; i < e->n_done; i++) e->items[i].encoding = e->encodings[i];
-    return status;
+    return name_model(e, status, error);
 }
 
 /* What follows for items [0, n), by threads that take the next one. */
@@ -201,7 +207,8 @@ minnow_status cli_encoder_each(cli_encoder *e, cli_item_fn encode, void *user, m
     e->n_done = 0;
     if (e->context == NULL) TRY(create_context(e, error));
     while (e->n_done < e->n_items) {
-        TRY(encode(user, e, e->n_done, error));
+        const minnow_status status = encode(user, e, e->n_done, error);
+        if (status != MINNOW_OK) return name_model(e, status, error);
         e->n_done++;
         if (report(e, e->n_done, e->n_items) && e->n_done < e->n_items)
             return error_set(error, MINNOW_ERROR_CANCELLED, "interrupted");
