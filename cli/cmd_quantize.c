@@ -25,9 +25,10 @@ static const char help[] =
     "opset 17.\n"
     "\n"
     "  -o, --output FILE      where to write it; the file appears when it is complete\n"
-    "                         (-: standard output, without the summary). ONNX: config,\n"
-    "                         tokenizer and pooling settings are copied beside it, or into\n"
-    "                         the folder above if FILE's is named onnx\n"
+    "                         (-: standard output, without the summary). ONNX: its\n"
+    "                         folder is made if need be; config, tokenizer and pooling\n"
+    "                         settings are copied beside it, or into the folder above if\n"
+    "                         FILE's is named onnx\n"
     "  -o, --output DIR/      with --to onnx: the Hub's layout, for transformers.js and\n"
     "                         sentence-transformers: DIR/onnx/model_quantized.onnx and the\n"
     "                         other files in DIR\n"
@@ -213,7 +214,7 @@ static int check_form(const command_line *s) {
 static int check_together(const command_line *s, int n_arguments, const char *first) {
     if (n_arguments > 0) return cli_usage_error(COMMAND, "unexpected argument '%.100s'", first);
     if (s->job.output == NULL || *s->job.output == '\0')
-        return cli_usage_error(COMMAND, "no output given: -o FILE.minnow or -o FILE.onnx");
+        return cli_usage_error(COMMAND, "no output given: -o FILE.minnow, -o FILE.onnx, or --to onnx -o DIR/");
     if (s->job.ranges != NULL && s->job.calibration.chooses_ranges)
         return cli_usage_error(COMMAND, "--ranges: the file says how they were chosen; "
                                         "--method, --site, --percentile and --equalization are for calibration");

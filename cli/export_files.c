@@ -75,7 +75,7 @@ static minnow_status plan_file(export_files *out, const char *name, const char *
         if (!force)
             return error_set(
                 error, MINNOW_ERROR_ARGUMENT,
-                "%s is there already and differs from %s; --force replaces it, or export to another folder", to, from);
+                "%s is there already and differs from %s; --force replaces it, or write to another folder", to, from);
     }
     out->names[out->n_names++] = name;
     return MINNOW_OK;

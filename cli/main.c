@@ -21,7 +21,7 @@ static const struct command {
     {"inspect", cmd_inspect, "show what a model consists of"},
     {"export", cmd_export, "model folder (safetensors) -> ONNX"},
     {"calibrate", cmd_calibrate, "FP32 model and texts -> ranges of its activations"},
-    {"quantize", cmd_quantize, "FP32 model -> static INT8 .minnow file"},
+    {"quantize", cmd_quantize, "FP32 model -> static INT8: a .minnow file, or ONNX"},
     {"eval", cmd_eval, "scores of a model on test sets, beside a reference"},
     {"version", cmd_version, "version, compiler, processor"},
 };

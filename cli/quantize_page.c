@@ -23,7 +23,8 @@ minnow_status quantize_page_prepare(eval_tasks *tasks, const quantize_job *j, mi
     if (s->report == NULL) return MINNOW_OK;
     TRY(quantize_check_output(&j->source, s->report, error));
     if (quantize_is_same_file(s->report, quantize_job_output(j)))
-        return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: the model and the report about it, in one file", s->report);
+        return error_set(error, MINNOW_ERROR_ARGUMENT, "%s: the model and the report about it, in one file",
+                         strcmp(s->report, cli_output_path("-")) == 0 ? "standard output" : s->report);
     return eval_tasks_open(tasks, (char *const *)s->eval, s->n_eval, error);
 }
 

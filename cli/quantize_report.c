@@ -41,6 +41,10 @@ static void print_json(const quantize_job *j) {
                j->check.held_out ? "true" : "false", j->check.mean, j->check.least);
     fputs(",\"seconds\":", stdout);
     quantize_progress_print_json(&j->progress);
+    if (j->settings->report != NULL) {
+        fputs(",\"report\":", stdout);
+        cli_json_string(stdout, j->settings->report, strlen(j->settings->report));
+    }
     if (j->settings->to_onnx) {
         fputs(",\"files\":", stdout);
         export_files_print_json(&j->files);
@@ -70,6 +74,11 @@ static void print_text(const quantize_job *j) {
                                  : "of the calibration texts themselves; judge by others: minnow eval");
     quantize_progress_print(&j->progress);
     putchar('\n');
+    if (j->settings->report != NULL) {
+        fputs("report: ", stdout);
+        cli_print_text(stdout, j->settings->report, strlen(j->settings->report));
+        putchar('\n');
+    }
     if (j->settings->to_onnx) export_files_print(&j->files);
 }
 
