@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bytes -> ONNX reader -> shape inference, twice: first as declared, then with every symbolic input axis bound to a number,
  * as `minnow inspect` does it.
- * Covers: src/convert/graph/shapes src/convert/graph/sort.c */
+ * Covers: src/convert/shapes src/convert/graph/sort.c */
 #include <stddef.h>
 #include <stdint.h>
 
