@@ -64,9 +64,7 @@ minnow_status eval_report_add(eval_report *r, const eval_task *t, const eval_vec
 }
 
 double eval_result_change(const eval_result *r, size_t metric) {
-    const double reference = metric < r->reference.count ? r->reference.values[metric] : (double)NAN;
-    if (metric >= r->candidate.count || reference == 0) return (double)NAN;
-    return 100 * (r->candidate.values[metric] - reference) / reference;
+    return eval_scores_change(&r->reference, &r->candidate, metric);
 }
 
 double eval_report_change(const eval_report *r, double *worst) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "convert/eval/score.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,4 +117,10 @@ minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vect
     }
     for (size_t i = 0; i < out->count; i++) out->values[i] *= 100;
     return status;
+}
+
+double eval_scores_change(const eval_scores *reference, const eval_scores *candidate, size_t metric) {
+    const double from = metric < reference->count ? reference->values[metric] : (double)NAN;
+    if (metric >= candidate->count || from == 0) return (double)NAN;
+    return 100 * (candidate->values[metric] - from) / from;
 }

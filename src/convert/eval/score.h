@@ -28,6 +28,8 @@ typedef struct eval_scores {
 /* vectors [t->n_texts, dimensions]. `pool` may be NULL. */
 minnow_status eval_score(eval_scores *out, const eval_task *t, const float *vectors, size_t dimensions,
                          thread_pool *pool, minnow_error *error);
+/* 100 (candidate - reference) / reference of one metric; NaN if either has none, or the reference's is 0. */
+double eval_scores_change(const eval_scores *reference, const eval_scores *candidate, size_t metric);
 /* The metrics' names, without scoring. */
 void eval_score_names(eval_scores *out, eval_kind kind);
 

@@ -8,8 +8,7 @@
 #define LEAST_AXIS 1.0 /* per cent either way: a change that means nothing does not fill the chart */
 
 double report_task_change(const report_task *t) {
-    if (t->candidate.count == 0 || t->reference.count == 0 || t->reference.values[0] == 0) return (double)NAN;
-    return 100 * (t->candidate.values[0] - t->reference.values[0]) / t->reference.values[0];
+    return eval_scores_change(&t->reference, &t->candidate, 0);
 }
 
 double report_tasks_change(const report_input *in, const report_task **worst) {
@@ -70,12 +69,12 @@ static void put_cosine(html_writer *w, double x, int is_here) {
 }
 
 static void put_metric(html_writer *w, const report_task *t, size_t metric) {
-    const double a = t->reference.values[metric], b = t->candidate.values[metric];
+    const double change = eval_scores_change(&t->reference, &t->candidate, metric);
     report_cell_text(w, t->candidate.metrics[metric], strlen(t->candidate.metrics[metric]));
-    put_score(w, a);
-    put_score(w, b);
-    if (a != 0 && !report_is_nan(b - a)) report_cell(w, "%+.3f", 100 * (b - a) / a);
-    else report_cell(w, "-");
+    put_score(w, t->reference.values[metric]);
+    put_score(w, t->candidate.values[metric]);
+    if (report_is_nan(change)) report_cell(w, "-");
+    else report_cell(w, "%+.3f", change);
 }
 
 static void put_task(html_writer *w, const report_task *t) {
