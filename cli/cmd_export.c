@@ -54,15 +54,6 @@ static void measure(summary *out, const graph *g) {
     }
 }
 
-static size_t file_bytes(const char *path) {
-    file_map map;
-    size_t bytes = 0;
-    if (file_map_open(&map, path, NULL) != MINNOW_OK) return 0;
-    bytes = map.bytes;
-    file_map_close(&map);
-    return bytes;
-}
-
 static minnow_status write_files(const settings *s, const export_files *files, const graph *g, cli_progress *bar,
                                  minnow_error *error) {
     TRY(export_files_make_folders(files, error));
@@ -89,7 +80,7 @@ static minnow_status export_model(const settings *s, export_files *files, summar
     if (status == MINNOW_OK) measure(told, g);
     graph_close(&g);
     if (status != MINNOW_OK) return status;
-    if (files->folder != NULL) told->bytes = file_bytes(files->model); /* a pipe has no size */
+    told->bytes = export_files_model_bytes(files);
     told->seconds = os_seconds() - started;
     return MINNOW_OK;
 }

@@ -3,6 +3,8 @@
 #ifndef MINNOW_CLI_EXPORT_H
 #define MINNOW_CLI_EXPORT_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 #define EXPORT_FILES_MAX 12
@@ -25,6 +27,8 @@ minnow_status export_files_plan(export_files *out, const char *source, const cha
 minnow_status export_files_copy(const export_files *files, const char *source, minnow_error *error);
 /* The model's folder, parents too. */
 minnow_status export_files_make_folders(const export_files *files, minnow_error *error);
+/* Of the ONNX file that was written; 0: a pipe, which has no size. */
+size_t export_files_model_bytes(const export_files *files);
 /* What was copied: a line (none if nothing was), or an array of paths. */
 void export_files_print(const export_files *files);
 void export_files_print_json(const export_files *files);

@@ -133,6 +133,15 @@ minnow_status export_files_copy(const export_files *files, const char *source, m
     return MINNOW_OK;
 }
 
+size_t export_files_model_bytes(const export_files *files) {
+    file_map map;
+    size_t bytes;
+    if (file_os_is_special(files->model) || file_map_open(&map, files->model, NULL) != MINNOW_OK) return 0;
+    bytes = map.bytes;
+    file_map_close(&map);
+    return bytes;
+}
+
 void export_files_print(const export_files *files) {
     size_t i;
     if (files->n_names == 0) return;

@@ -15,7 +15,8 @@ static minnow_status out_of_memory(minnow_error *error) {
     return error_set(error, MINNOW_ERROR_MEMORY, "out of memory");
 }
 
-/* File names are bytes, the file's texts UTF-8: each ill-formed part becomes U+FFFD. malloc'd; NULL if out of memory. */
+/* File names are bytes, the file's texts UTF-8: each ill-formed part becomes U+FFFD. malloc'd; NULL if out of
+ * memory. */
 static char *copy_utf8(const char *text) {
     const uint8_t *p = (const uint8_t *)text;
     size_t left = strlen(text), used = 0;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * quantize --to onnx: INT8 model -> QDQ ONNX file, and the small files that belong to it. */
-#include "base/file.h"
-#include "base/file_os.h"
 #include "convert/onnx/onnx.h"
 #include "convert/qdq/qdq.h"
 #include "quantize_job.h"
@@ -15,15 +13,6 @@ minnow_status quantize_onnx_plan(quantize_job *j, minnow_error *error) {
     return quantize_check_output(&j->source, j->files.model, error);
 }
 
-static uint64_t bytes_of(const char *path) {
-    file_map map;
-    uint64_t bytes;
-    if (file_os_is_special(path) || file_map_open(&map, path, NULL) != MINNOW_OK) return 0;
-    bytes = map.bytes;
-    file_map_close(&map);
-    return bytes;
-}
-
 minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_error *error) {
     const qdq_types types = {j->source.encoder->n_types, j->source.encoder->types};
     return qdq_graph(&j->graph, m, &types, error);
@@ -33,6 +22,6 @@ minnow_status quantize_onnx_make(quantize_job *j, const int8_model *m, minnow_er
 minnow_status quantize_onnx_write(quantize_job *j, minnow_error *error) {
     TRY(export_files_copy(&j->files, j->source.at.folder, error));
     TRY(onnx_write(j->graph, j->files.model, error));
-    j->file_bytes = (size_t)bytes_of(j->files.model);
+    j->file_bytes = export_files_model_bytes(&j->files);
     return MINNOW_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Behind minnow_context: one piece of memory, laid out before it is there.
  *
- *   [ minnow_context | pooled f64 [dimensions] | state of the model's path ]      each part at a multiple of 64 bytes */
+ *   [ minnow_context | pooled f64 [dimensions] | state of the model's path ]     each part at a multiple of 64 bytes */
 #ifndef MINNOW_API_CONTEXT_H
 #define MINNOW_API_CONTEXT_H
 

@@ -68,8 +68,8 @@ static int32_t add_folded(builder *b, const char *leaf, const float *x, size_t n
         const double y = (double)x[i] * fold->multiplier[i] + offset, size = y < 0.0 ? -y : y;
         if (!(size < LARGEST && (is_bias || y > LEAST))) {
             builder_fail(b, error_set(b->error, MINNOW_ERROR_UNSUPPORTED,
-                                      "%s: the %s of output %zu would be %g, out of a float's range", b->scope + 1, leaf,
-                                      i, y));
+                                      "%s: the %s of output %zu would be %g, out of a float's range", b->scope + 1,
+                                      leaf, i, y));
             return NONE;
         }
         folded[i] = (float)y;

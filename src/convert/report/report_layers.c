@@ -68,9 +68,9 @@ static void put_drift(html_writer *w, const report_input *in) {
     html_format(w, "<p>Both models over the same %zu texts, %zu tokens%s. Errors of all layers before are in each "
                    "number.%s</p>\n<div class=\"wide\">", in->n_drift_texts, in->n_drift_tokens,
                 in->held_out ? ", which calibration has not seen" : "",
-                in->file != NULL ? ""
-                                 : " The INT8 model is run by minnow’s engine here, not by the runtime that the file was "
-                                   "written for.");
+                in->file != NULL
+                    ? ""
+                    : " The INT8 model is run by minnow’s engine here, not by the runtime that the file was written for.");
     put_errors(w, in, n);
     put_cosines(w, in, n);
     html_put(w, "</div>\n");
