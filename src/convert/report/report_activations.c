@@ -207,13 +207,11 @@ void report_activations(html_writer *w, const report_input *in) {
         if (w->status == MINNOW_OK) w->status = error_set(w->error, MINNOW_ERROR_MEMORY, "out of memory");
         return;
     }
-    html_put(w, "<p>At seven places of each layer a float becomes an integer. Each chart shows the values of one place "
-                "over the calibration texts, centred and scaled by channel as they are when they are rounded. Bars "
-                "are the "
-                "share of the values on a logarithmic scale, so that the few values far out show. The "
+    html_put(w, "<p>At seven places of each layer a float becomes an integer. Each chart shows the values of one "
+                "place over the calibration texts, centred and scaled by channel as they are when they are rounded. "
+                "Bars are the share of the values on a logarithmic scale, so that the few values far out show. The "
                 "<span class=\"key\"><i class=\"dashes\"></i>dashed lines</span> are the ends of the chosen range; "
-                "what is "
-                "shaded beyond them is clipped to the ends. The charts of a row have the same axes.</p>\n");
+                "what is shaded beyond them is clipped to the ends. The charts of a row have the same axes.</p>\n");
     for (int role = 0; role < RANGE_ROLES; role++) {
         c.role = (range_role)role;
         put_role(w, &c);

@@ -138,13 +138,10 @@ static void put_charts(html_writer *w, const ranges *r, const site_channels *all
     for (size_t i = 0; i < r->n_sites; i++) most = larger(most, larger(all[i].before, all[i].after));
     axis = chart_axis_log(1, most);
     html_put(w, "<p>Where one channel is many times wider than the rest, one scale leaves the rest few codes. A "
-                "channel’s "
-                "width is its largest value, sign apart; equalization takes each channel’s centre off and divides it "
-                "by a "
-                "number that the next weights make good. The marks are the widest channel of a site over the median "
-                "one. "
-                "<span class=\"key\"><i class=\"hollow round\"></i>before <i class=\"filled round\"></i>after "
-                "equalization</span></p>\n<div class=\"wide\">");
+                "channel’s width is its largest value, sign apart; equalization takes each channel’s centre off and "
+                "divides it by a number that the next weights make good. The marks are the widest channel of a site "
+                "over the median one. <span class=\"key\"><i class=\"hollow round\"></i>before <i class=\"filled "
+                "round\"></i>after equalization</span></p>\n<div class=\"wide\">");
     for (int role = 0; role < RANGE_ROLES; role++) put_role(w, r, all, &axis, (range_role)role);
     html_put(w, "</div>\n");
 }

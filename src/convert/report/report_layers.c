@@ -15,8 +15,7 @@ static void put_errors(html_writer *w, const report_input *in, size_t n) {
     axis = chart_axis_linear(0, 100 * most);
     html_put(w, "<figure class=\"g6\"><figcaption>Relative error of the token vectors</figcaption>");
     chart_rows_begin(w, &axis, n, "Bars: relative error of the token vectors after the embeddings and after each "
-                                  "layer; "
-                                  "the table has the numbers", "|INT8 − FP32| / |FP32|, %");
+                                  "layer; the table has the numbers", "|INT8 − FP32| / |FP32|, %");
     for (size_t i = 0; i < n; i++) {
         chart_row_label(w, i, report_place(i).text);
         chart_row_bar(w, &axis, i, 100 * in->drift[i].relative_error, 0,
@@ -37,13 +36,10 @@ static void put_cosines(html_writer *w, const report_input *in, size_t n) {
         if (far > most) most = far;
     }
     axis = chart_axis_log(least < most ? least : most, most);
-    html_put(w, "<figure class=\"g6\"><figcaption>Cosine of the token vectors, from 1 "
-                "<span class=\"key\"><i class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least "
-                "token</span>"
-                "</figcaption>");
+    html_put(w, "<figure class=\"g6\"><figcaption>Cosine of the token vectors, from 1 <span class=\"key\"><i "
+                "class=\"filled round\"></i>mean <i class=\"hollow diamond\"></i>least token</span></figcaption>");
     chart_rows_begin(w, &axis, n, "Marks: mean and least cosine of the token vectors after the embeddings and after "
-                                  "each "
-                                  "layer, as distance from 1; the table has the numbers",
+                                  "each layer, as distance from 1; the table has the numbers",
                      "1 − cosine, logarithmic; left is closer");
     for (size_t i = 0; i < n; i++) {
         const report_drift *d = &in->drift[i];
@@ -116,12 +112,10 @@ static void put_matrices(html_writer *w, const report_input *in) {
     html_put(w, "<h3>Error of each matrix</h3>\n<p>");
     html_put(w, in->options->rounding == QUANTIZE_GPTQ
                     ? "Squared error of a matrix’s outputs against what is wanted of it, over calibration’s tokens, "
-                      "as "
-                      "a share of what is wanted squared. What is wanted makes good errors that came before, so the "
-                      "number has those in it."
+                      "as a share of what is wanted squared. What is wanted makes good errors that came before, so "
+                      "the number has those in it."
                     : "Squared error of the rounded weights alone, as a share of the weights squared, in units of "
-                      "input "
-                      "codes.");
+                      "input codes.");
     html_put(w, " All charts have one axis.</p>\n<div class=\"wide\">");
     for (size_t kind = 0; kind < 4; kind++) put_kind(w, in, &axis, kind);
     html_put(w, "</div>\n");

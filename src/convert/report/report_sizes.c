@@ -105,8 +105,7 @@ static void put_chart(html_writer *w, const sizes *s) {
     }
     axis = chart_axis_linear(0, (double)most / 1e6);
     html_put(w, "<figure class=\"g9\"><figcaption>Bytes by part <span class=\"key\"><i class=\"hollow\"></i>FP32, "
-                "above "
-                "<i class=\"filled\"></i>INT8, below</span></figcaption>");
+                "above <i class=\"filled\"></i>INT8, below</span></figcaption>");
     chart_rows_begin(w, &axis, 2 * N_PARTS, "Bars: megabytes of each part of the model, in FP32 and in INT8; the table "
                                             "has the numbers", "MB (1,000,000 bytes)");
     for (size_t i = 0; i < N_PARTS; i++) {

@@ -93,16 +93,14 @@ static void put_task(html_writer *w, const report_task *t) {
 
 void report_tasks(html_writer *w, const report_input *in) {
     if (in->n_tasks == 0) {
-        html_put(w, "<p>No task was given, so nothing says what rounding costs where it matters. "
-                    "<code>minnow quantize --report FILE --eval DIR</code> scores both models on tasks with known "
-                    "answers "
-                    "and shows them here.</p>\n");
+        html_put(w, "<p>No task was given, so nothing says what rounding costs where it matters. <code>minnow "
+                    "quantize --report FILE --eval DIR</code> scores both models on tasks with known answers and "
+                    "shows them here.</p>\n");
         return;
     }
-    html_put(w, "<p>Scores of the INT8 model beside those of the FP32 model it was made from, as "
-                "<code>minnow eval</code> gives them. Small sets move by a few tenths of a per cent, either way, from "
-                "any "
-                "change at all; the cosine between the two models’ vectors is the finer instrument.</p>\n");
+    html_put(w, "<p>Scores of the INT8 model beside those of the FP32 model it was made from, as <code>minnow "
+                "eval</code> gives them. Small sets move by a few tenths of a per cent, either way, from any change "
+                "at all; the cosine between the two models’ vectors is the finer instrument.</p>\n");
     put_chart(w, in);
     report_table_begin(w, "tasks",
                        "task|kind|metric|#FP32|#INT8|#change, %|#cosine, mean|#cosine, least|#texts");

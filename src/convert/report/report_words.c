@@ -60,11 +60,10 @@ static void put_chart(html_writer *w, const chart_bins *bins, const uint64_t *co
     double heights[CHART_MAX_BINS];
     for (size_t i = 0; i < bins->n; i++)
         heights[i] = counts[i] > 0 ? chart_place(&y, (double)counts[i]) / 100 : 0;
-    html_format(w, "<figure class=\"g4\"><figcaption>Rows by their largest weight <span class=\"key\">"
-                   "<i class=\"dashes\"></i>median</span></figcaption><svg class=\"histogram\" role=\"img\" "
-                   "height=\"%d\" "
-                   "aria-label=\"Histogram of the token table's rows by their largest weight; the table has the "
-                   "numbers\">",
+    html_format(w, "<figure class=\"g4\"><figcaption>Rows by their largest weight <span class=\"key\"><i "
+                   "class=\"dashes\"></i>median</span></figcaption><svg class=\"histogram\" role=\"img\" "
+                   "height=\"%d\" aria-label=\"Histogram of the token table's rows by their largest weight; the "
+                   "table has the numbers\">",
                 HEIGHT + 36);
     put_axes(w, &x, &y);
     chart_bars(w, heights, bins->n, HEIGHT, "rows of the token table by their largest weight");
