@@ -59,8 +59,8 @@ def main():
             ours += time_minnow(process, tokens, runs)
             theirs += time_onnxruntime(session, feeds, runs)
         a, b = statistics.median(ours), statistics.median(theirs)
-        print(json.dumps({"bench": arguments.name, "tokens": tokens, "minnow_ms": round(a, 4), "onnxruntime_ms": round(b, 4),
-                          "ratio": round(a / b, 4)}), flush=True)
+        print(json.dumps({"bench": arguments.name, "tokens": tokens, "minnow_ms": round(a, 4),
+                          "onnxruntime_ms": round(b, 4), "ratio": round(a / b, 4)}), flush=True)
         print(f"{tokens:>8} {a:>11.3f} {b:>15.3f} {a / b:>7.3f}", file=sys.stderr)
     process.stdin.close()
     sys.exit(process.wait())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times the tiers of the WASM modules: the linear layers by themselves, whole encodes of texts of 8 to 256 tokens, and
-// the engine's steps (bench_stages). Prints JSON lines. `make vnni-bench` makes a folder with all it needs; there, in Node 22 or later (relaxed SIMD):
+// the engine's steps (bench_stages). Prints JSON lines. `make vnni-bench` makes a folder with all it needs; there, in
+// Node 22 or later (relaxed SIMD):
 //
 //   node bench.mjs [--quick]           in Node
 //   node bench.mjs --browser [PROGRAM] in Chromium (PROGRAM, or $CHROMIUM, or /usr/bin/chromium)
@@ -236,7 +237,8 @@ if (inNode) {
     await inChromium(named ?? process.env.CHROMIUM ?? '/usr/bin/chromium', quick);
   } else {
     const { cpus } = await import('node:os');
-    console.log(JSON.stringify({ bench: 'machine', cpu: cpus()[0].model, node: process.version, v8: process.versions.v8 }));
+    const { node, v8 } = process.versions;
+    console.log(JSON.stringify({ bench: 'machine', cpu: cpus()[0].model, node: `v${node}`, v8 }));
     await main(quick, (o) => console.log(JSON.stringify(o)));
   }
 }

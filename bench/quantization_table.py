@@ -4,8 +4,8 @@
 
 usage: quantization_table.py [OPTION]... EVAL_DIR...      (make quantization-table EVAL="DIR...")
 
-JSON lines go to stdout and --results, one a row: {"bench":"quantization","row":..,"average_change_percent":..,..}; progress
-goes to stderr; the Markdown tables go between the markers of --docs when every row is there. Needs what
+JSON lines go to stdout and --results, one a row: {"bench":"quantization","row":..,"average_change_percent":..,..};
+progress goes to stderr; the Markdown tables go between the markers of --docs when every row is there. Needs what
 quantization_peers.py needs, if a row of onnxruntime's is asked for.
 """
 import argparse
@@ -157,8 +157,8 @@ class Bench:
                               str(self.a.samples), str(self.a.peer_tokens), out])
         out = self.path("int8/model.onnx" if row.in_onnxruntime else row.name + ".minnow") # beside it go settings
         ranges, seconds, peak = self.ranges(row.calibrate)
-        more = run([self.a.minnow, "quantize", *self.model_options(), *self.text_options(), "--ranges", ranges, *row.quantize,
-                    "-o", out])
+        more = run([self.a.minnow, "quantize", *self.model_options(), *self.text_options(), "--ranges", ranges,
+                    *row.quantize, "-o", out])
         return out, seconds + more[0], max(peak, more[1])
 
     def judge(self, row, model):
@@ -166,8 +166,8 @@ class Bench:
         vectors, elsewhere = self.path("vectors"), row.peer or row.in_onnxruntime
         if elsewhere:
             shutil.rmtree(vectors, ignore_errors=True)
-            run([sys.executable, PEERS, "encode", model, self.a.tokenizer, self.path("texts.jsonl"), str(self.a.max_tokens),
-                 vectors])
+            run([sys.executable, PEERS, "encode", model, self.a.tokenizer, self.path("texts.jsonl"),
+                 str(self.a.max_tokens), vectors])
         report = self.path("report.json")
         run([self.a.minnow, "eval", "--model", vectors if elsewhere else model, "--reference", self.reference,
              *self.threads(), "--json", *self.folders], report)
@@ -290,8 +290,8 @@ def markdown(rows, about):
     tasks = good[0]["tasks"]
     scored = [name for name in tasks if tasks[name]["change_percent"] is not None]
     lines = [about.format(texts=good[0]["n_texts"], long=good[0]["long_cosine"]["count"], tokens=LONG_TOKENS), ""]
-    head = ["", "average change %", "worst task %", "cosine, mean", "least", f"mean of >= {LONG_TOKENS} tokens", "file MB",
-            "seconds", "peak MB"]
+    head = ["", "average change %", "worst task %", "cosine, mean", "least", f"mean of >= {LONG_TOKENS} tokens",
+            "file MB", "seconds", "peak MB"]
     lines += table(head, rows, main_cells)
     if scored:
         lines += ["", "Change of each task's score in per cent; under its name the metric and FP32's score."]
@@ -330,7 +330,8 @@ def arguments():
     parser.add_argument("--rows", default="", help="only these, by name, with commas (see --list)")
     parser.add_argument("--tasks", default="", help="only these, by folder name, with commas")
     parser.add_argument("--fast", action="store_true", help="about 600 lines of each task, no retrieval")
-    parser.add_argument("--resume", action="store_true", help="keep the rows of --results of the same program and tasks")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep the rows of --results of the same program and tasks")
     parser.add_argument("--keep", action="store_true", help="keep the models in --work")
     parser.add_argument("--work", default="build/bench/quantization")
     parser.add_argument("--results", default="bench/results/quantization.jsonl")
@@ -390,7 +391,8 @@ def main():
     bench.encode_reference()
     measure_rows(bench, rows, a.results, past_results(a.results) if a.resume else {})
     about = ("%s, {texts} texts in %d tasks%s, {long} of them of {tokens} tokens and more; %s calibration texts."
-             % ("Runs resumed until every row was there (RESUME=1)" if a.resume else "One run", len(bench.folders), ", shortened by --fast" if a.fast else "", a.samples or "all"))
+             % ("Runs resumed until every row was there (RESUME=1)" if a.resume else "One run", len(bench.folders),
+                ", shortened by --fast" if a.fast else "", a.samples or "all"))
     if a.docs and len(rows) == len(rows_of_table()) and not a.fast:
         write_docs(a.docs, markdown(rows, about))
     else:

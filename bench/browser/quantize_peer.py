@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # Minnow - SPDX-License-Identifier: Apache-2.0
-"""The INT8 file that the browsers' peers get: onnxruntime's dynamic quantization of every operator that it knows, so that the
-table of words is 8 bits too and the file as small as a page wants it (bench/quantization_peers.py leaves that table alone).
+"""The INT8 file that the browsers' peers get: onnxruntime's dynamic quantization of every operator that it knows, so that
+the table of words is 8 bits too and the file as small as a page wants it (bench/quantization_peers.py leaves that table
+alone).
 
 usage: quantize_peer.py MODEL.onnx OUT.onnx
 
