@@ -145,6 +145,10 @@ test('what cannot be a model', async (t) => {
   await failure(new Response(FILE.subarray(0, 1000)), 'format', /ends after 1000 of 300000 bytes/);
   await failure(new Response(Buffer.concat([FILE, FILE])), 'format', /longer than the 300000 bytes/);
   await failure(await fetch(`${origin}/x`), 'network', /\/x: HTTP 404 Not Found/);
+  const broken = () => new ReadableStream({ start: (controller) => controller.error(new TypeError('cable cut')) });
+  await failure(new Response(broken()), 'network', /^Response: cannot be read \(cable cut\)$/);
+  const blob = Object.assign(new Blob([FILE]), { stream: broken });
+  await failure(blob, 'network', /^Blob: cannot be read \(cable cut\)$/);
   const used = new Response(FILE);
   await used.arrayBuffer();
   await failure(used, 'argument', /has been read already/);

@@ -102,7 +102,7 @@ class Opening {
    */
   async fromHand(origin) {
     const { intake, source } = this;
-    const { chunks, bytes, contentType } = await contentOf(origin, this.signal);
+    const { chunks, bytes, contentType } = await contentOf(origin, source.label, this.signal);
     const hash = source.hashes.length > 0;
     intake.begin({ hash, announced: bytes, contentType });
     await this.#take(chunks);
