@@ -100,10 +100,10 @@ export class Session {
       const { dimensions, maxTokens, maxPositions, isa: picked, threads: count } = engineInfo;
       const info = { name: opened.name, dimensions, maxTokens, maxPositions,
         picked: { simd: engine.picked.simd, isa: picked, threads: count, reason: engine.picked.reason } };
-      stage('ready', opened.name, 1, opened.fromCache);
       // Into the cache from WASM memory, in a page behind the first calls' backs; it never rejects. A script may be
       // short.
       const kept = opened.keep();
+      stage('ready', opened.name, 1, opened.fromCache);
       if (isNode()) await kept;
       return new Session(engine, info);
     } catch (error) {

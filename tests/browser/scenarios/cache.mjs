@@ -49,6 +49,15 @@ async function loadTwice({ Minnow, RANDOM, vectorsHash, recorder, rejection }, {
   return { hashes, events: recorders.map(({ events }) => events) };
 }
 
+/** In the page: a load whose listener throws at its end, and whether others' turn comes. */
+async function listenerThrows({ Minnow, RANDOM, rejection }) {
+  const failed = await rejection(Minnow.load({ model: RANDOM, worker: false, onProgress({ phase }) {
+    if (phase === 'ready') throw new Error('of the page');
+  } }));
+  await navigator.locks.request(`minnow ${new URL(RANDOM, location.href)}`, () => {});
+  return failed.message;
+}
+
 /** In the page: damages what is cached. */
 async function damage(_, { how }) {
   let damaged = 0;
@@ -206,6 +215,8 @@ export const scenarios = [
       assert.equal(hashes[0], 'enough');
       assert.match(hashes[1], /^[0-9a-f]{64}$/);
     })),
+  scenario('a listener that throws does not keep others waiting', async (context, site) =>
+    assert.equal(await context.run(site, listenerThrows), 'of the page')),
   scenario('closed at once, the next visit still works', async (context, site) => {
     for (const options of [{ worker: false }, {}]) {
       await visited(context, site, { options, kept: false });
