@@ -114,12 +114,13 @@ export class Engine {
     if (own === undefined) throw new MinnowError('unsupported', `${name} has no memory`);
     const engine = new Engine(exports, own, { threads: picked.threads, memoryLimit });
     engine.picked = { simd: picked.simd, reason: picked.reason };
+    const named = isa !== undefined && isa !== 'simd' && isa !== 'relaxed';
+    if (named) engine.#isa = engine.#findIsa(isa);
     if (shared && spawn !== null) {
       engine.#helpers = startThreads({ exports, module, memory: own, count: picked.threads, spawn });
       engine.#helpers.catch(() => {}); // opening a model rejects with it
     }
-    if (isa !== undefined && isa !== 'simd' && isa !== 'relaxed') engine.#isa = engine.#findIsa(isa);
-    else engine.#call(exports.minnow_wasm_choose);
+    if (!named) engine.#call(exports.minnow_wasm_choose);
     return engine;
   }
 
