@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The graph: what every build-time stage reads and writes. It mirrors ONNX's GraphProto: values are numbered, nodes refer
- * to values by number, constants (initializers) are values with a tensor.
+ * The graph: what every build-time stage reads and writes. It mirrors ONNX's GraphProto: values are numbered, nodes
+ * refer to values by number, constants (initializers) are values with a tensor.
  *
  *     values:  0 input_ids   1 W (constant)   2 h      3 y
  *     nodes:   [MatMul  inputs {0, 1}  outputs {2}]   [Erf  inputs {2}  outputs {3}]
@@ -73,8 +73,8 @@ typedef struct graph_node {
 
 #define GRAPH_MAX_NESTING 8 /* of branches */
 
-/* A branch of an If. The If's inputs are its condition, then the values of the branch for 1, then those of the one for 0,
- * as many each as it has outputs. */
+/* A branch of an If. The If's inputs are its condition, then the values of the branch for 1, then those of the one for
+ * 0, as many each as it has outputs. */
 typedef struct graph_branch {
     int32_t condition; /* a value of one boolean */
     int when;          /* what it has to be: 1 or 0 */
@@ -114,7 +114,8 @@ uint64_t graph_mapped_bytes(const graph *g);
 
 /* Adds; return the number, or -1 if out of memory (or, for values, if the name is taken). Names are copied. */
 int32_t graph_add_value(graph *g, const char *name);
-int32_t graph_add_constant(graph *g, const char *name, const tensor *t); /* t's data must outlive the graph (or lie in its arena) */
+/* t's data must outlive the graph (or lie in its arena). */
+int32_t graph_add_constant(graph *g, const char *name, const tensor *t);
 /* `inputs` and `outputs` are copied; sets the outputs' producer. */
 int32_t graph_add_node(graph *g, const char *op_type, const char *name, const int32_t *inputs, size_t n_inputs,
                        const int32_t *outputs, size_t n_outputs);
@@ -122,9 +123,10 @@ int32_t graph_add_node(graph *g, const char *op_type, const char *name, const in
 /* Returns the branch's number, which is never 0, or 0 if out of memory. `outer` must be less deep than the limit. */
 uint32_t graph_add_branch(graph *g, int32_t condition, int when, uint32_t outer);
 int graph_branch_depth(const graph *g, uint32_t branch); /* 0 for branch 0 */
-/* Messages name the attribute, not the node. */
-minnow_status graph_add_attribute(graph *g, int32_t node, const graph_attribute *attribute, minnow_error *error); /* copied */
-/* Says which version of a domain ("" is ai.onnx) the model imports; nodes added later get it. Returns 0 if out of memory. */
+/* The attribute is copied. Messages name the attribute, not the node. */
+minnow_status graph_add_attribute(graph *g, int32_t node, const graph_attribute *attribute, minnow_error *error);
+/* Says which version of a domain ("" is ai.onnx) the model imports; nodes added later get it. Returns 0 if out of
+ * memory. */
 int graph_set_opset(graph *g, const char *domain, int64_t version);
 int64_t graph_opset_version(const graph *g, const char *domain); /* 0 if it imports none */
 /* Makes a value a constant, with the tensor's type and shape; the tensor itself is not copied. */
@@ -145,7 +147,8 @@ const char *graph_node_string(const graph_node *node, const char *name, const ch
 /* "node 17 'MatMul_4' (MatMul)" for messages; returns out. */
 char *graph_node_describe(const graph *g, size_t node, char *out, size_t capacity);
 
-/* Orders nodes so that producers come first; refuses cycles, values made twice, and inputs that nobody makes, by name. */
+/* Orders nodes so that producers come first; refuses cycles, values made twice, and inputs that nobody makes, by
+ * name. */
 minnow_status graph_sort(graph *g, minnow_error *error);
 
 #endif

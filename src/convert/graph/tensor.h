@@ -43,7 +43,8 @@ typedef struct tensor {
 size_t tensor_count(const tensor *t);
 size_t tensor_bytes(const tensor *t);
 
-/* Refuses negative dims, ranks over TENSOR_MAX_RANK, and sizes whose bytes do not fit in PTRDIFF_MAX; gives the count. */
+/* Refuses negative dims, ranks over TENSOR_MAX_RANK, and sizes whose bytes do not fit in PTRDIFF_MAX; gives the
+ * count. */
 minnow_status tensor_check_shape(dtype type, int rank, const int64_t *dims, size_t *count, minnow_error *error);
 
 /* "float32[2,7,384]" into `out`, always terminated; returns out. */

@@ -63,7 +63,8 @@ typedef struct math_kernels {
                        math_activation activation, const float *residual, float *y, size_t n);
     /* GEMM, see math_gemm below. */
     size_t (*packed_bytes)(size_t k, size_t n);
-    /* packed is aligned as floats are, better to 64 bytes; b[i * row_stride + j * column_stride], so a transposed B costs nothing. */
+    /* packed is aligned as floats are, better to 64 bytes; b[i * row_stride + j * column_stride], so a transposed B
+     * costs nothing. */
     void (*pack)(const float *b, size_t row_stride, size_t column_stride, size_t k, size_t n, float *packed);
     /* C[m, n] (row stride ldc) = A[m, k] (row stride lda) * packed B, then the epilogue (NULL: none). Rows [0, m). */
     void (*gemm)(const float *a, size_t lda, const float *packed, float *c, size_t ldc, size_t m, size_t k, size_t n,

@@ -15,8 +15,8 @@
  * beneath it. Messages name the place (byte offset, or node or tensor by name), not the file. docs/ONNX.md says what
  * is read. */
 minnow_status onnx_read(graph **out, const uint8_t *data, size_t bytes, const char *folder, minnow_error *error);
-/* The same for memory that is the graph's alone and may be written, so that a model is in memory once: initializers that
- * are not aligned are moved to where they are, over what stood before them and has been read. No external data. */
+/* The same for memory that is the graph's alone and may be written, so that a model is in memory once: initializers
+ * that are not aligned are moved to where they are, over what stood before them and has been read. No external data. */
 minnow_status onnx_read_owned(graph **out, uint8_t *data, size_t bytes, minnow_error *error);
 /* Maps the file and reads it; the graph owns the map. Messages begin with the path. `external_data` 1: allow files
  * beneath the model's folder. */

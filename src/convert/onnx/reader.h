@@ -5,7 +5,7 @@
  *     reader.c           ModelProto: versions, the graph, functions       reader_tensor.c    TensorProto
  *     reader_graph.c     GraphProto: inputs, initializers, outputs        reader_external.c  tensor data in other files
  *     reader_node.c      NodeProto, Constant nodes                        reader_text.c      strings, out of memory
- *     reader_attribute.c AttributeProto                               reader_branch.c    an If's branches
+ *     reader_attribute.c AttributeProto                                   reader_branch.c    an If's branches
  *
  * Messages nest as deep as the functions call each other, a fixed depth: GRAPH_MAX_NESTING branches of Ifs; the graphs
  * of other operators (Loop) are not entered. Each byte is looked at a fixed number of times. */

@@ -77,10 +77,12 @@ minnow_status reader_external_find(reader *r, const reader_external *e, size_t b
     if (e->location == NULL || e->location[0] == '\0')
         return error_set(error, MINNOW_ERROR_FORMAT, "external data has no location");
     if (r->owns_input)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "external data ('%s') not supported: the file must hold its tensors",
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "external data ('%s') not supported: the file must hold its tensors",
                          e->location);
     if (r->folder == NULL)
-        return error_set(error, MINNOW_ERROR_UNSUPPORTED, "external data ('%s') is off unless asked for (--external-data)", e->location);
+        return error_set(error, MINNOW_ERROR_UNSUPPORTED,
+                         "external data ('%s') is off unless asked for (--external-data)", e->location);
     if (e->has_length && e->length != bytes)
         return error_set(error, MINNOW_ERROR_FORMAT, "dims need %zu bytes, external data '%s' has length %" PRIu64,
                          bytes, e->location, e->length);

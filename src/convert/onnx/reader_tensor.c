@@ -149,8 +149,8 @@ static minnow_status read_typed(reader *r, wire w, const parts *p, tensor *t, mi
     }
 }
 
-/* How far raw_data has to move down to be aligned; 0 if it may not or cannot. The field's own tag and length, 3 bytes of
- * 128 or more, make room. */
+/* How far raw_data has to move down to be aligned; 0 if it may not or cannot. The field's own tag and length, 3 bytes
+ * of 128 or more, make room. */
 static size_t room_to_align(const reader *r, const uint8_t *bytes, size_t n_bytes, size_t element_bytes) {
     const size_t past = (uintptr_t)bytes % element_bytes;
     return r->may_move && past <= 3 && n_bytes >= 128 ? past : 0;

@@ -224,7 +224,8 @@ static minnow_status infer_softmax(const shape_op *op, int variant) {
     int axis;
     (void)variant;
     if (x->rank > 0)
-        TRY(op_axis(op, graph_node_int(op->node, "axis", flattens ? 1 : -1), x->rank + (flattens && x->rank == 1), &axis));
+        TRY(op_axis(op, graph_node_int(op->node, "axis", flattens ? 1 : -1), x->rank + (flattens && x->rank == 1),
+                    &axis));
     op_set(op, 0, op_type(op, 0), x);
     return MINNOW_OK;
 }
