@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Many elements -> one: ReduceSum, ReduceMean ..., ArgMax, ArgMin; and running or sorted rows: CumSum, TopK. Reduced
- * axes are brought to the end first, so that every reduction is one over contiguous elements, in one fixed order. */
+ * Many elements -> one: ReduceSum, ReduceMean ..., ArgMax, ArgMin. Reduced axes are brought to the end first, so that
+ * every reduction is one over contiguous elements, in one fixed order. */
 #include <string.h>
 
 #include "convert/interpret/ops/ops.h"
@@ -232,8 +232,7 @@ minnow_status ops_global_pool(op_context *c) {
 
 /* --- ArgMax, ArgMin ----------------------------------------------------------------------------------------------- */
 
-/* 1 if a beats b; NaN beats all but a NaN before it. */
-static int beats(const tensor *x, const void *data, size_t a, size_t b, int least) {
+int element_beats(const tensor *x, const void *data, size_t a, size_t b, int least) {
     if (x->type == DTYPE_FLOAT32) {
         const float u = ((const float *)data)[a], v = ((const float *)data)[b];
         return (u != u && v == v) || (least ? u < v : u > v);
@@ -269,127 +268,10 @@ minnow_status ops_arg(op_context *c) {
     for (size_t i = 0; i < rows; i++) {
         size_t best = 0;
         for (size_t k = 1; k < r.n; k++)
-            if (last ? !beats(x, in, i * r.n + best, i * r.n + k, least) : beats(x, in, i * r.n + k, i * r.n + best,
-                                                                                 least)) best = k;
+            if (last ? !element_beats(x, in, i * r.n + best, i * r.n + k, least)
+                     : element_beats(x, in, i * r.n + k, i * r.n + best, least))
+                best = k;
         ((int64_t *)c->outputs[0].data)[i] = (int64_t)best;
-    }
-    return MINNOW_OK;
-}
-
-/* --- CumSum ------------------------------------------------------------------------------------------------------- */
-
-static void cumulate(const tensor *x, void *out, size_t first, size_t n, size_t stride, int exclusive, int reverse) {
-    double sum64 = 0;
-    float sum32 = 0;
-    uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = first + (reverse ? n - 1 - i : i) * stride;
-        if (x->type == DTYPE_FLOAT32) {
-            const float before = sum32;
-            sum32 += ((const float *)x->data)[at];
-            ((float *)out)[at] = exclusive ? before : sum32;
-        } else if (x->type == DTYPE_FLOAT64) {
-            const double before = sum64;
-            sum64 += ((const double *)x->data)[at];
-            ((double *)out)[at] = exclusive ? before : sum64;
-        } else {
-            const uint64_t before = sum;
-            int64_t v;
-            lanes_load(x->type, x->data, at, 1, 1, &v);
-            sum += (uint64_t)v;
-            v = (int64_t)(exclusive ? before : sum);
-            lanes_store(x->type, &v, 1, out, at);
-        }
-    }
-}
-
-minnow_status ops_cumsum(op_context *c) {
-    const int exclusive = graph_node_int(c->node, "exclusive", 0) != 0, reverse = graph_node_int(c->node, "reverse",
-            0) != 0;
-    int64_t wanted;
-    size_t n_wanted, inner = 1, outer = 1;
-    int axis;
-    TRY(ops_need(c, 2));
-    const tensor *x = c->inputs[0];
-    if (x->type != DTYPE_FLOAT32 && x->type != DTYPE_FLOAT64 && (!lanes_is_integer(x->type) || x->type == DTYPE_BOOL))
-        return ops_unsupported_type(c, x->type);
-    TRY(ops_ints(c, 1, &wanted, 1, &n_wanted));
-    if (n_wanted != 1) return error_set(c->error, MINNOW_ERROR_FORMAT, "the axis must be one number");
-    TRY(ops_axis(c, wanted, x->rank, &axis));
-    TRY(ops_output(c, 0, x->type, x->rank, x->dims));
-    if (tensor_count(x) == 0) return MINNOW_OK;
-    for (int d = 0; d < axis; d++) outer *= (size_t)x->dims[d];
-    for (int d = axis + 1; d < x->rank; d++) inner *= (size_t)x->dims[d];
-    const size_t n = (size_t)x->dims[axis];
-    for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < inner; i++)
-            cumulate(x, c->outputs[0].data, o * n * inner + i, n, inner, exclusive, reverse);
-    return MINNOW_OK;
-}
-
-/* --- TopK --------------------------------------------------------------------------------------------------------- */
-
-static int goes_first(const tensor *x, size_t a, size_t b, int least) {
-    if (beats(x, x->data, a, b, least)) return 1;
-    return !beats(x, x->data, b, a, least) && a < b;
-}
-
-/* Heap sort of positions, the last in order on top: stable by position, no recursion. */
-static void sift(const tensor *x, size_t *heap, size_t n, size_t at, int least) {
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= n) return;
-        if (child + 1 < n && goes_first(x, heap[child], heap[child + 1], least)) child++;
-        if (!goes_first(x, heap[at], heap[child], least)) return;
-        const size_t t = heap[at];
-        heap[at] = heap[child];
-        heap[child] = t;
-        at = child;
-    }
-}
-
-static void sort_positions(const tensor *x, size_t *heap, size_t n, int least) {
-    for (size_t i = n / 2; i-- > 0;) sift(x, heap, n, i, least);
-    for (size_t end = n; end-- > 1;) {
-        const size_t t = heap[0];
-        heap[0] = heap[end];
-        heap[end] = t;
-        sift(x, heap, end, 0, least);
-    }
-}
-
-minnow_status ops_topk(op_context *c) {
-    const int least = graph_node_int(c->node, "largest", 1) == 0;
-    int64_t k, dims[TENSOR_MAX_RANK];
-    size_t n_k, inner = 1, outer = 1;
-    void *heap;
-    int axis;
-    TRY(ops_need(c, 2));
-    const tensor *x = c->inputs[0];
-    TRY(check_reduction(c, REDUCE_MAX, x, 1));
-    TRY(ops_axis(c, graph_node_int(c->node, "axis", -1), x->rank, &axis));
-    TRY(ops_ints(c, 1, &k, 1, &n_k));
-    if (n_k != 1 || k < 0 || k > x->dims[axis])
-        return error_set(c->error, MINNOW_ERROR_FORMAT, "k is outside the axis");
-    memcpy(dims, x->dims, sizeof dims);
-    dims[axis] = k;
-    TRY(ops_charge_product(c, tensor_count(x), 64, 1));
-    TRY(ops_output(c, 0, x->type, x->rank, dims));
-    if (c->n_outputs > 1) TRY(ops_output(c, 1, DTYPE_INT64, x->rank, dims));
-    if (tensor_count(x) == 0) return MINNOW_OK;
-    const size_t n = (size_t)x->dims[axis], size = dtype_bytes(x->type);
-    for (int d = 0; d < axis; d++) outer *= (size_t)x->dims[d];
-    for (int d = axis + 1; d < x->rank; d++) inner *= (size_t)x->dims[d];
-    TRY(ops_scratch(c, n * sizeof(size_t), &heap));
-    for (size_t row = 0; row < outer * inner; row++) {
-        const size_t first = row / inner * n * inner + row % inner, to = row / inner * (size_t)k * inner + row % inner;
-        for (size_t i = 0; i < n; i++) ((size_t *)heap)[i] = first + i * inner;
-        sort_positions(x, heap, n, least);
-        for (size_t i = 0; i < (size_t)k; i++) {
-            const size_t at = ((size_t *)heap)[i];
-            memcpy((char *)c->outputs[0].data + (to + i * inner) * size, (const char *)x->data + at * size, size);
-            if (c->n_outputs > 1) ((int64_t *)c->outputs[1].data)[to + i * inner] = (int64_t)((at - first) / inner);
-        }
     }
     return MINNOW_OK;
 }

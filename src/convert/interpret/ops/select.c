@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What depends on the elements themselves: NonZero, Compress, ReverseSequence, Hardmax; and EyeLike. */
+ * What depends on the elements themselves: NonZero, Compress, ReverseSequence, Hardmax, OneHot; and
+ * EyeLike. */
 #include <string.h>
 
 #include "convert/interpret/ops/ops.h"
@@ -134,6 +135,39 @@ minnow_status ops_hardmax(op_context *c) {
             if (ops_scalar_f64(x, at) > ops_scalar_f64(x, best)) best = at;
         }
         memcpy((char *)c->outputs[0].data + best * size, size == 4 ? (const void *)&one32 : (const void *)&one64, size);
+    }
+    return MINNOW_OK;
+}
+
+/* --- OneHot: values[1] where the index is, else values[0] --------------------------------------------------------- */
+
+minnow_status ops_one_hot(op_context *c) {
+    int64_t dims[TENSOR_MAX_RANK], depth = 0, axis64;
+    size_t inner = 1;
+    int axis;
+    double ignored;
+    TRY(ops_need(c, 3));
+    const tensor *x = c->inputs[0], *values = c->inputs[2];
+    const size_t size = dtype_bytes(values->type);
+    TRY(ops_one_scalar(c, 1, &ignored));
+    depth = ops_scalar_int(c->inputs[1], 0);
+    axis64 = graph_node_int(c->node, "axis", -1);
+    if (depth < 0) return error_set(c->error, MINNOW_ERROR_FORMAT, "a depth of %lld", (long long)depth);
+    if (tensor_count(values) != 2) return error_set(c->error, MINNOW_ERROR_FORMAT, "values must be two elements");
+    if (x->rank == TENSOR_MAX_RANK)
+        return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "rank %d not supported", x->rank + 1);
+    TRY(ops_axis(c, axis64, x->rank + 1, &axis));
+    for (int d = 0; d <= x->rank; d++) dims[d] = d < axis ? x->dims[d] : d == axis ? depth : x->dims[d - 1];
+    TRY(ops_output(c, 0, values->type, x->rank + 1, dims));
+    char *out = c->outputs[0].data;
+    for (size_t i = 0; i < tensor_count(&c->outputs[0]); i++) memcpy(out + i * size, values->data, size);
+    for (int d = axis; d < x->rank; d++) inner *= (size_t)x->dims[d];
+    for (size_t i = 0; i < tensor_count(x) && depth > 0; i++) {
+        int64_t k = ops_scalar_int(x, i);
+        if (k < 0) k += depth;
+        if (k < 0 || k >= depth) continue;
+        memcpy(out + ((i / inner * (size_t)depth + (size_t)k) * inner + i % inner) * size,
+               (const char *)values->data + size, size);
     }
     return MINNOW_OK;
 }

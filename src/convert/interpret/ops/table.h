@@ -49,6 +49,11 @@ enum {
 minnow_status ops_reduce(op_context *c);
 minnow_status ops_global_pool(op_context *c); /* variants REDUCE_MEAN and REDUCE_MAX */
 minnow_status ops_arg(op_context *c); /* variant 0: ArgMax, 1: ArgMin */
+/* 1 if element a of `data`, of x's type, goes before element b, the larger one (`least`: the smaller one) first; NaN
+ * goes before all but a NaN. */
+int element_beats(const tensor *x, const void *data, size_t a, size_t b, int least);
+
+/* cumsum.c, topk.c */
 minnow_status ops_cumsum(op_context *c);
 minnow_status ops_topk(op_context *c);
 
@@ -59,8 +64,10 @@ minnow_status ops_split(op_context *c);
 minnow_status ops_slice(op_context *c);
 minnow_status ops_expand(op_context *c);
 minnow_status ops_tile(op_context *c);
-minnow_status ops_pad(op_context *c);
 minnow_status ops_trilu(op_context *c);
+
+/* pad.c */
+minnow_status ops_pad(op_context *c);
 
 /* shape.c */
 minnow_status ops_constant(op_context *c);
@@ -75,7 +82,6 @@ minnow_status ops_squeeze(op_context *c);
 minnow_status ops_unsqueeze(op_context *c);
 minnow_status ops_dropout(op_context *c);
 minnow_status ops_cast(op_context *c); /* variant 1: CastLike */
-minnow_status ops_one_hot(op_context *c);
 
 /* gather.c */
 minnow_status ops_gather(op_context *c);
@@ -137,6 +143,7 @@ minnow_status ops_nonzero(op_context *c);
 minnow_status ops_compress(op_context *c);
 minnow_status ops_reverse_sequence(op_context *c);
 minnow_status ops_hardmax(op_context *c);
+minnow_status ops_one_hot(op_context *c);
 minnow_status ops_eye_like(op_context *c);
 minnow_status ops_unique(op_context *c);
 
