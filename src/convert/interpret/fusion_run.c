@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chains that fusion.c found, run: the same functions in the same order as their nodes would call, so the same
+ * The chains that fusion_match.c found, run: the same functions in the same order as their nodes would call, so the same
  * bits. */
 #include <string.h>
 
