@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Embeds texts and prints how close each is to the first. usage: embed MODEL TEXT TEXT... */
+ * Embeds texts and prints how close each is to the first. usage: embed MODEL TEXT TEXT...
+ * MODEL: a .minnow file, an ONNX file (FP32 or INT8), or a model's folder. */
 #include <minnow.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Semantic search over lines: reads lines from standard input, prints the five closest to the question.
 // usage: search MODEL QUESTION < lines.txt
+// MODEL: a .minnow file, an ONNX file (FP32 or INT8), or a model's folder.
 #include <minnow.h>
 
 #include <algorithm>

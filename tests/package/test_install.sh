@@ -65,6 +65,11 @@ check "batch: threads do not matter" test "$(batch "$root/model.minnow" 1)" = "$
 check "batch: FP32 as well" batch "$model" 2
 check "fixed_memory runs" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/fixed_memory" "$root/model.minnow" "a first text"
 check "embed runs with INT8" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/embed" "$root/model.minnow" "a first text" "a second text"
+# The same as QDQ ONNX, a folder and a file, in C and in C++.
+check "the installed program quantizes to ONNX" "$installed/bin/minnow" quantize --model "$model" --method minmax --to onnx -o "$root/int8/"
+check "embed runs with INT8 ONNX" env LD_LIBRARY_PATH="$installed/lib/deep" "$root/embed" "$root/int8" "a first text" "a second text"
+search_onnx() { printf 'one line\nanother line\n' | LD_LIBRARY_PATH="$installed/lib/deep" "$root/search" "$root/int8/onnx/model_quantized.onnx" "a query" | grep -c line; }
+check "search runs with INT8 ONNX" search_onnx
 fails_with_message() { ! "$root/embed-static" no/such/model "x" 2> "$root/message" && grep -q 'no/such/model' "$root/message"; }
 check "a missing model is a message" fails_with_message
 

@@ -298,6 +298,24 @@ static void reads_a_small_model(void **state) {
     graph_close(&g);
 }
 
+/* Files of other kinds that get an ONNX file's name. */
+static void names_other_files(void **state) {
+    static const char safetensors[] = "\x30\x09\0\0\0\0\0\0{\"a\": {}}";
+    static const struct { const char *bytes; size_t n; const char *message; } cases[] = {
+        {"version https://git-lfs.github.com/spec/v1\noid", 46,
+         "a Git LFS pointer in place of the model: fetch the content (git lfs pull)"},
+        {safetensors, sizeof safetensors - 1, "not an ONNX model, but safetensors: name its folder"},
+        {"{\"a\": 1}", 8, "not an ONNX model: offset 0: field 15 has wire type 3"},
+        {"\x08\x08\x0b", 3, "offset 2: field 1 has wire type 3"}, /* begins as one */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        proto m = {{0}, 0};
+        proto_raw(&m, cases[i].bytes, cases[i].n);
+        refuses(&m, MINNOW_ERROR_FORMAT, cases[i].message);
+    }
+}
+
 static void refuses_wrong_models(void **state) {
     const proto g = graph_with(0, NULL);
     proto m = {{0}, 0}, extra = node("Relu", "x", "y");
@@ -710,6 +728,7 @@ int main(void) {
         cmocka_unit_test(reads_scalars_and_empty_tensors),
         cmocka_unit_test(refuses_wrong_tensors),
         cmocka_unit_test(reads_a_small_model),
+        cmocka_unit_test(names_other_files),
         cmocka_unit_test(refuses_wrong_models),
         cmocka_unit_test(refuses_wrong_graphs),
         cmocka_unit_test(sees_initializers_that_are_inputs_as_constants),
