@@ -114,7 +114,7 @@ static minnow_status run(quantize_job *j, minnow_error *error) {
 static minnow_status plan_output(quantize_job *j, minnow_error *error) {
     const char *output = j->settings->output;
     if (j->settings->to_onnx) return quantize_onnx_plan(j, error);
-    if (file_is_directory(output))
+    if (*path_name(output) == '\0' || file_is_directory(output))
         return error_set(error, MINNOW_ERROR_IO,
                          "%s: a folder, where a file is to be written (--to onnx writes into folders)", output);
     return quantize_check_output(&j->source, output, error);

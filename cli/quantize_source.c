@@ -136,8 +136,7 @@ minnow_status quantize_check_output(const quantize_source *s, const char *path, 
     char *weights;
     int is_model;
     if (*path_name(path) == '\0' || file_is_directory(path))
-        return error_set(error, MINNOW_ERROR_IO,
-                         "%s: a folder, where a file is to be written (--to onnx writes into folders)", path);
+        return error_set(error, MINNOW_ERROR_IO, "%s: a folder, where a file is to be written", path);
     TRY(check_folder(path, error));
     TRY(check_writable(path, error));
     weights = quantize_source_file(s);

@@ -40,6 +40,7 @@ both --model tiny --texts texts --site layer.7.key=mse
 # Outputs.
 code minnow quantize --model tiny --texts texts -o no/such/folder
 code minnow quantize --model tiny --texts texts -o tiny
+code minnow quantize --model tiny --texts texts -o nowhere/
 code minnow quantize --model tiny --texts texts -o tiny/../tiny/model.safetensors
 code minnow quantize --model tiny --texts texts -o /dev/full
 code minnow calibrate --model tiny --texts texts -o /dev/full
