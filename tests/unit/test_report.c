@@ -168,8 +168,9 @@ static void ticks_lie_on_the_axis(void **state) {
     assert_string_equal(chart_tick_text(0).text, "0");
     assert_string_equal(chart_tick_text(0.001).text, "0.001");
     assert_string_equal(chart_tick_text(1e-4).text, "10⁻⁴");
+    assert_string_equal(chart_tick_text(2.5e-12).text, "2.5·10⁻¹²");
     assert_string_equal(chart_tick_text(1e-12).text, "10⁻¹²");
-    assert_string_equal(chart_tick_text(2e-5).text, "2e-05");
+    assert_string_equal(chart_tick_text(2e-5).text, "2·10⁻⁵");
 }
 
 /* Every value has one bin, whose edges are on both sides of it; edges are the axis' numbers. */

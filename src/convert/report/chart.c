@@ -25,12 +25,13 @@ void chart_bars(html_writer *w, const double *shares, size_t n, int height, cons
 chart_text chart_tick_text(double x) {
     static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     chart_text t;
+    char factor[24] = "";
     int n = 0;
     while (n < 99 && x > 0 && x < 0.9995 * chart_power_of_ten(-n)) n++;
+    if (n > 3 && x > 1.0005 * chart_power_of_ten(-n))
+        snprintf(factor, sizeof factor, "%.3g·", x * chart_power_of_ten(n));
     if (n <= 3) snprintf(t.text, sizeof t.text, "%s%.6g", x < 0 ? "−" : "", x < 0 ? -x : x);
-    else if (n < 10) snprintf(t.text, sizeof t.text, "10⁻%s", digits[n]);
-    else snprintf(t.text, sizeof t.text, "10⁻%s%s", digits[n / 10], digits[n % 10]);
-    if (n > 3 && x > 1.0005 * chart_power_of_ten(-n)) snprintf(t.text, sizeof t.text, "%.3g", x);
+    else snprintf(t.text, sizeof t.text, "%s10⁻%s%s", factor, n < 10 ? "" : digits[n / 10], digits[n % 10]);
     return t;
 }
 

@@ -27,8 +27,8 @@ static void put_cosine_sentence(html_writer *w, const report_input *in) {
         html_put(w, " Its vectors were compared with nothing: there were no texts.");
         return;
     }
-    html_format(w, " On %zu %s its vectors have a cosine of <strong>%.4f</strong> to the FP32 model’s in the mean, "
-                   "%.4f at least.", in->n_compared,
+    html_format(w, " On %zu %s its vectors have a cosine of <strong>%.6f</strong> to the FP32 model’s in the mean, "
+                   "%.6f at least.", in->n_compared,
                 in->held_out ? "texts that calibration has not seen" : "of the calibration texts themselves",
                 in->cosine_mean, in->cosine_least);
 }
@@ -67,12 +67,12 @@ static void put_tiles(html_writer *w, const report_input *in) {
     if (in->file_bytes > 0)
         put_tile(w, "File", report_bytes(in->file_bytes).text, in->source_bytes > 0 ? note : "INT8");
     if (in->n_compared > 0) {
-        snprintf(value, sizeof value, "%.4f", in->cosine_mean);
-        snprintf(note, sizeof note, "least %.4f", in->cosine_least);
+        snprintf(value, sizeof value, "%.6f", in->cosine_mean);
+        snprintf(note, sizeof note, "least %.6f", in->cosine_least);
         put_tile(w, "Cosine to FP32", value, note);
     }
     if (in->drift != NULL) {
-        snprintf(note, sizeof note, "mean token cosine %.4f", in->drift[in->model->n_layers].cosine_mean);
+        snprintf(note, sizeof note, "mean token cosine %.6f", in->drift[in->model->n_layers].cosine_mean);
         put_tile(w, "Error after the last layer",
                  report_percent(in->drift[in->model->n_layers].relative_error).text, note);
     }
@@ -127,8 +127,8 @@ static void put_model_facts(html_writer *w, const report_input *in) {
     put_fact(w, "Its SHA-256", hash_text(m->source_sha256, text));
     put_fact(w, "Written to", in->output);
     put_fact(w, "Licence", m->licence);
-    snprintf(text, sizeof text, "%zu layers, %zu dimensions, %zu heads, %zu inner channels", m->n_layers, m->hidden,
-             m->n_heads, in->encoder->intermediate);
+    snprintf(text, sizeof text, "%zu layer%s, %zu dimensions, %zu head%s, %zu inner channels", m->n_layers,
+             m->n_layers == 1 ? "" : "s", m->hidden, m->n_heads, m->n_heads == 1 ? "" : "s", in->encoder->intermediate);
     put_fact(w, "Encoder", text);
     snprintf(text, sizeof text, "%zu tokens, %zu positions; texts up to %zu tokens", m->n_vocab, m->n_positions,
              m->max_tokens);
