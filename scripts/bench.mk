@@ -25,7 +25,7 @@ $(BUILD)/bench/model.minnow: $(BUILD)/minnow$(EXE) $(BENCH_ONNX)
 	$< quantize --model $(BENCH_ONNX) --tokenizer $(BENCH_TOKENIZER) -o $@
 
 .PHONY: bench bench-fp32 bench-onnx-int8 bench-kernels bench-math bench-native bench-stages bench-tokenizer quantization-table
-bench: bench-fp32 bench-onnx-int8 bench-native bench-tokenizer bench-math bench-kernels bench-stages ## all benchmarks below (needs the model: make model)
+bench: bench-fp32 bench-onnx-int8 bench-native bench-tokenizer bench-math bench-kernels bench-stages ## all benchmarks but the browser's (needs the model: make model)
 bench-math: $(BUILD)/bench/bench_math$(EXE) ## speed of the float kernels, tier by tier (TIER=avx2: one)
 	@mkdir -p bench/results
 	@$(RUNNER) $< $(TIER) | tee bench/results/math.jsonl

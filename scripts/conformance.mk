@@ -1,5 +1,6 @@
 # Minnow - SPDX-License-Identifier: Apache-2.0
-# The node tests that the onnx package carries, through the reader, shape inference and the interpreter (tests/conformance).
+# The node tests that the onnx package carries, through the reader, shape inference and the interpreter
+# (tests/conformance).
 
 NODE_TESTS := build/cache/onnx-node-tests
 CONFORMANCE := $(BUILD)/tests/conformance$(EXE)
@@ -11,7 +12,7 @@ $(NODE_TESTS):
 	@sh scripts/get-onnx-tests.sh $@
 
 .PHONY: conformance check-conformance
-conformance: $(CONFORMANCE) | $(NODE_TESTS) ## the node tests that the onnx package carries; writes docs/CONFORMANCE.md
+conformance: $(CONFORMANCE) | $(NODE_TESTS) ## the onnx package's node tests; writes docs/CONFORMANCE.md
 	@$(RUN_TESTS) '$(RUNNER) $(CONFORMANCE) $(NODE_TESTS) docs/CONFORMANCE.md'
-check-conformance: $(CONFORMANCE) | $(NODE_TESTS) ## the same, and docs/CONFORMANCE.md is what they say
+check-conformance: $(CONFORMANCE) | $(NODE_TESTS) ## whether the onnx package's node tests pass, and docs/CONFORMANCE.md is what they say
 	@$(RUN_TESTS) '$(RUNNER) $(CONFORMANCE) --check $(NODE_TESTS) docs/CONFORMANCE.md'

@@ -24,7 +24,7 @@ test: all $(UNIT) $(if $(HAS_JS),js) ## unit tests, command-line tests, fuzz cor
 	$(MAKE) BUILD=$(BUILD)/debug $(DEBUG_FLAGS) replay-programs
 	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)/debug) $(package_commands) $(minimal_commands) \
 	    $(call cli_commands,$(BUILD)) $(test_wasm_commands) $(js_commands) $(browser_commands)
-test-debug: ## the same, all of it under ASan and UBSan
+test-debug: ## unit and command-line tests and fuzz corpora, under ASan and UBSan
 	$(MAKE) BUILD=$(BUILD)/debug $(DEBUG_FLAGS) run-debug
 run-debug: all $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(unit_commands) $(call replay_commands,$(BUILD)) $(minimal_commands) $(call cli_commands,$(BUILD))
