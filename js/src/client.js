@@ -53,6 +53,21 @@ function notStarted(kind, why) {
   return new NoWorker(`the worker ${kind === 'blob' ? 'from a blob: URL ' : ''}did not start (${why})`);
 }
 
+/**
+ * @param {import('./spawn.js').WorkerHandle} handle
+ * @param {object} message made of what the page gave
+ * @param {Transferable[]} transfer
+ */
+function send(handle, message, transfer) {
+  try {
+    handle.postMessage(message, transfer);
+  } catch (cause) {
+    // An ArrayBuffer that has been handed over before; a function in an object.
+    throw new MinnowError('argument',
+      `model or another option cannot be sent to the worker (${/** @type {Error} */ (cause).message})`, { cause });
+  }
+}
+
 export class Client {
   /**
    * Calls without an answer, by id.
@@ -98,7 +113,7 @@ export class Client {
       // without a worker it is needed in this thread.
       if (isSentOnce(settings.model, transfer)) await client.#call(HELLO);
       const { model, transfer: parts } = await packModel(settings.model, transfer);
-      handle.postMessage({ type: 'load', settings: { ...settings, model }, url: workerUrl }, parts);
+      send(handle, { type: 'load', settings: { ...settings, model }, url: workerUrl }, parts);
       client.info = await client.#call(LOAD);
     } catch (error) {
       await client.close();

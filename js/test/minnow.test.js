@@ -94,6 +94,8 @@ describe('loading fails', () => {
   const bytes = modelBytes();
   const cut = bytes.slice(0, 1000);
   const wrongHash = integrityOf(cut);
+  const gone = new Uint8Array(bytes);
+  structuredClone(gone, { transfer: [gone.buffer] });
   /** @type {[string, any, string, RegExp][]} */
   const cases = [
     ['no options', undefined, 'argument', /Minnow\.load\(\{ model: /],
@@ -113,6 +115,7 @@ describe('loading fails', () => {
     ['a module that is none', { model: modelUrl, wasmUrl: { simd: modelUrl } }, 'format', /random\.minnow/],
     ['no such file', { model: `${modelPath}.none` }, 'network', /random\.minnow\.none/],
     ['no model file', { model: new TextEncoder().encode('<!doctype html>'.repeat(9)) }, 'format', /./],
+    ['bytes that were handed over', { model: gone }, 'argument', /^model.* (detached|handed over already)/],
     ['a cut file', { model: cut }, 'format', /./],
     ['integrity', { model: bytes, integrity: wrongHash }, 'integrity', /SHA-256/],
     ['memoryLimit', { model: modelUrl, memoryLimit: 400_000 }, 'memory', /memory/],
@@ -123,6 +126,11 @@ describe('loading fails', () => {
       if (options) await assert.rejects(Minnow.load({ ...options, worker: false }), failure(code, message));
     });
   }
+
+  test('what cannot be sent to a worker', async () => {
+    const model = { url: modelUrl, bytes: bytes.length, describe() {} };
+    await assert.rejects(Minnow.load({ model }), failure('argument', /^model or another option.* could not be cloned/));
+  });
 
   test('abort, before and while it loads, with the signal\'s reason', async () => {
     for (const worker of [true, false]) {

@@ -62,12 +62,24 @@ function resolveOrigin(given) {
     return { kind: 'response', response: given };
   }
   if (isClass(given, 'Blob') || isClass(given, 'File')) return { kind: 'blob', blob: given };
-  if (ArrayBuffer.isView(given))
-    return { kind: 'bytes', data: new Uint8Array(given.buffer, given.byteOffset, given.byteLength) };
-  if (isClass(given, 'ArrayBuffer') || isClass(given, 'SharedArrayBuffer'))
-    return { kind: 'bytes', data: new Uint8Array(given) };
+  if (ArrayBuffer.isView(given)) return bytesIn(given.buffer, given.byteOffset, given.byteLength);
+  if (isClass(given, 'ArrayBuffer') || isClass(given, 'SharedArrayBuffer')) return bytesIn(given);
   throw new MinnowError('argument',
     'model: must be a URL, a Response, an ArrayBuffer, a Blob or the default export of a model package');
+}
+
+/**
+ * @param {ArrayBufferLike} buffer
+ * @param {number} [offset]
+ * @param {number} [length]
+ * @returns {Origin}
+ */
+function bytesIn(buffer, offset, length) {
+  try {
+    return { kind: 'bytes', data: new Uint8Array(buffer, offset, length) };
+  } catch (cause) {
+    throw new MinnowError('argument', 'model: the bytes of this ArrayBuffer have been handed over already', { cause });
+  }
 }
 
 /**
