@@ -190,7 +190,8 @@ export class BaseMinnow {
   async #embed(texts, options, where) {
     checkTexts(texts, where);
     const { settings, signal } = checkEmbedOptions(options, this.#backend.info, this.#defaults, where);
-    return this.#run({ method: 'embed', texts, options: settings }, signal);
+    // A copy: the caller may change its array while the call waits, and frameworks' proxies cannot be sent.
+    return this.#run({ method: 'embed', texts: [...texts], options: settings }, signal);
   }
 
   /**

@@ -237,6 +237,12 @@ for (const worker of [true, false]) {
       assert.ok(Math.abs(await minnow.similarity(a, a) - 1) < 1e-6);
     });
 
+    test('texts that change after the call, and a proxy of an array', async () => {
+      const list = texts.slice(0, 20);
+      const pending = minnow.embedBatch(new Proxy(list, {}));
+      list.length = 0;
+      assert.equal(sha256((await pending).data), goldenHashes[20]);
+    });
     test('half a surrogate pair is U+FFFD', async () => {
       assert.deepEqual(await minnow.embed('a\ud800b'), await minnow.embed('a\ufffdb'));
     });
