@@ -8,7 +8,8 @@
  *   block   [ header 64 | what the caller has ]  a multiple of 64 bytes, at a multiple of 64
  *
  * Free blocks are in a list and never touch each other. The first that is large enough is cut; if there is none, memory
- * grows by the pages that are missing and no more. Nothing can be given back to the host: what is freed is used again. */
+ * grows by the pages that are missing and no more. Nothing can be given back to the host: what is freed is used
+ * again. */
 #include "heap.h"
 
 #include <stdint.h>

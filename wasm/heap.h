@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* Memory does not grow beyond this many bytes, code's and stack's included, whatever the host would give; 0: no bound. */
+/* Memory does not grow beyond this many bytes, code's and stack's included, whatever the host would give; 0: no
+ * bound. */
 void heap_limit(size_t bytes);
 /* Bytes that are allocated, headers included. */
 size_t heap_used(void);

@@ -32,7 +32,9 @@ static void *or_error(void *memory, size_t bytes) {
 uint32_t WASM_EXPORT(minnow_wasm_abi)(void) { return MINNOW_WASM_ABI; }
 const char *WASM_EXPORT(minnow_wasm_error)(void) { return error.message; }
 void *WASM_EXPORT(minnow_wasm_allocate)(size_t bytes) { return or_error(memory_aligned_alloc(bytes), bytes); }
-void *WASM_EXPORT(minnow_wasm_reallocate)(void *memory, size_t bytes) { return or_error(realloc(memory, bytes), bytes); }
+void *WASM_EXPORT(minnow_wasm_reallocate)(void *memory, size_t bytes) {
+    return or_error(realloc(memory, bytes), bytes);
+}
 void WASM_EXPORT(minnow_wasm_release)(void *memory) { memory_aligned_free(memory); }
 void WASM_EXPORT(minnow_wasm_memory_limit)(size_t bytes) { heap_limit(bytes); }
 size_t WASM_EXPORT(minnow_wasm_memory_used)(void) { return heap_used(); }
@@ -175,8 +177,8 @@ static uint32_t packed(const minnow_encoding *e) {
 /* So many texts at a time: enough to keep all threads busy, and no memory is asked for. */
 #define PIECE 256
 
-static minnow_status encode_piece(const char *texts, const uint32_t *offsets, uint32_t n, uint32_t first, float *vectors,
-                                  uint32_t *encodings) {
+static minnow_status encode_piece(const char *texts, const uint32_t *offsets, uint32_t n, uint32_t first,
+                                  float *vectors, uint32_t *encodings) {
     static minnow_text list[PIECE];
     static minnow_encoding done[PIECE];
     size_t n_done = 0;
@@ -204,8 +206,8 @@ minnow_status WASM_EXPORT(minnow_wasm_encode)(const char *texts, const uint32_t 
     return MINNOW_OK;
 }
 
-minnow_status WASM_EXPORT(minnow_wasm_encode_tokens)(const char *text, uint32_t bytes, float *vectors, uint32_t capacity,
-                                                     uint32_t *encoding) {
+minnow_status WASM_EXPORT(minnow_wasm_encode_tokens)(const char *text, uint32_t bytes, float *vectors,
+                                                     uint32_t capacity, uint32_t *encoding) {
     minnow_encoding e;
     TRY(check_context());
     TRY(minnow_encode_tokens(context, text, bytes, vectors, capacity, &e, &error));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a WASM module exports: the contract between wasm/ and js/src/engine.js. Pointers and sizes are wasm32's, 32 bits.
+ * What a WASM module exports: the contract between wasm/ and js/src/engine.js. Pointers and sizes are wasm32's, of
+ * 32 bits.
  *
  *   minnow-simd.wasm             SIMD128            minnow-simd-threads.wasm      with shared memory
  *   minnow-relaxed.wasm          relaxed SIMD       minnow-relaxed-threads.wasm   with shared memory
@@ -10,7 +11,8 @@
  * the bytes into it, hashing as they come, and opens it where it lies: weights are in memory once.
  *
  * Imports, module "env": `now` () -> f64, milliseconds of a clock that only goes forward, where there are kernels to
- * choose from by timing (relaxed); and in modules with threads `memory`, shared. Modules without threads export their `memory`. No WASI.
+ * choose from by timing (relaxed); and in modules with threads `memory`, shared. Modules without threads export their
+ * `memory`. No WASI.
  *
  * A function that can fail returns a minnow_status; minnow_wasm_error then gives its one line. Every address that was
  * given stays valid: memory grows and never moves. Views of it that JavaScript has made do not: take them anew after
@@ -37,7 +39,8 @@ const char *minnow_wasm_error(void);
 /* 64-byte aligned, uninitialized; NULL, with an error line, if memory cannot grow so far. */
 void *minnow_wasm_allocate(size_t bytes);
 /* What minnow_wasm_allocate gave, made `bytes` long: in place if nothing has been allocated since, so that a file of
- * unknown length can come in; else moved. NULL, with an error line: the old one is as it was. `memory` NULL: allocate. */
+ * unknown length can come in; else moved. NULL, with an error line: the old one is as it was. `memory` NULL:
+ * allocate. */
 void *minnow_wasm_reallocate(void *memory, size_t bytes);
 void minnow_wasm_release(void *memory); /* NULL is allowed */
 /* Memory grows to so many bytes at most, code's data and stack included; 0: as far as the host lets it. */
@@ -52,8 +55,8 @@ void minnow_wasm_sha256_end(uint8_t *digest);
 
 /* --- Models ------------------------------------------------------------------------------------------------------- */
 
-/* The sections' checksums of a .minnow file that is still coming in, so that opening need not go through its bytes again:
- * [0, available) of the file at `data` are there, for good. available 0: another file begins. One at a time. */
+/* The sections' checksums of a .minnow file that is still coming in, so that opening need not go through its bytes
+ * again: [0, available) of the file at `data` are there, for good. available 0: another file begins. One at a time. */
 void minnow_wasm_sums(const void *data, size_t available);
 
 /* Opens the .minnow file that lies in `data`, which comes from minnow_wasm_allocate and belongs to the model from here
@@ -77,20 +80,20 @@ const minnow_wasm_info *minnow_wasm_info_get(void); /* NULL: no model is open */
 /* --- Encoding ----------------------------------------------------------------------------------------------------- */
 
 /* Makes the context, or makes it anew, in the same memory, if any of these differs from what it has. isa NULL: the
- * fastest here, timed once. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all of
- * them. After MINNOW_ERROR_MEMORY there is no context until a call succeeds; after any other failure the old one stays.
- * minnow_wasm_open makes one of defaults. */
+ * fastest here, timed once. 0 means the default in each of the rest; n_threads 0: 1; more than there are helpers: all
+ * of them. After MINNOW_ERROR_MEMORY there is no context until a call succeeds; after any other failure the old one
+ * stays. */
 minnow_status minnow_wasm_configure(const char *isa, uint32_t n_threads, uint32_t max_tokens, uint32_t pooling,
                                     uint32_t no_normalize);
 /* Instruction sets of this module, the best first: "wasm-relaxed", ..., "scalar"; NULL after the last. */
 const char *minnow_wasm_isa(uint32_t index);
-/* Times, where there is a choice, what configure otherwise times when isa is NULL for the first time: to be called while
- * a file is on its way. */
+/* Times, where there is a choice, what configure otherwise times when isa is NULL for the first time: to be called
+ * while a file is on its way. */
 void minnow_wasm_choose(void);
 
-/* Texts laid end to end, UTF-8: text i is bytes [offsets[i], offsets[i + 1]) of `texts`; offsets [n + 1]. Writes vectors
- * float32 [n, dimensions] and for each text its token count, the top bit set if it was cut: encodings [n]. Of texts that
- * cannot be encoded the first is named ("text 3: ..."). n 0: nothing is looked at. */
+/* Texts laid end to end, UTF-8: text i is bytes [offsets[i], offsets[i + 1]) of `texts`; offsets [n + 1]. Writes
+ * vectors float32 [n, dimensions] and for each text its token count, the top bit set if it was cut: encodings [n]. Of
+ * texts that cannot be encoded the first is named ("text 3: ..."). n 0: nothing is looked at. */
 #define MINNOW_WASM_TRUNCATED 0x80000000u
 minnow_status minnow_wasm_encode(const char *texts, const uint32_t *offsets, uint32_t n, float *vectors,
                                  uint32_t *encodings);

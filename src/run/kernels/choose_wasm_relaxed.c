@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which of the two relaxed WASM tables is faster here: whether the engine does wasm-relaxed's dot product in one
  * instruction, by its latency. On x86 without AVX-VNNI it does what wasm-relaxed-pairs asks for, which then is the
- * faster one as it keeps its ones; with AVX-VNNI, or on ARM, it takes about half as long. Chains of products, and not the
- * kernels, are timed, for when a module is first asked its engine still runs code that is compiled in haste: there
- * every register is stored and loaded, and kernels say little about how they will run. A chain waits for its products in
- * either code. */
+ * faster one as it keeps its ones; with AVX-VNNI, or on ARM, it takes about half as long. Chains of products, and not
+ * the kernels, are timed, for when a module is first asked its engine still runs code that is compiled in haste: there
+ * every register is stored and loaded, and kernels say little about how they will run. A chain waits for its products
+ * in either code. */
 #include "run/kernels/tiers.h"
 
 #include <wasm_simd128.h>

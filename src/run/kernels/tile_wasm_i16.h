@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The tile of kernels_wasm_simd128.c. Included by dot_impl.h, after dot_tile. In: codes of 8 and 7 bits. Out: int32.
  *
- * A panel has 4 bytes (inputs j to j + 3) of each of 16 columns. 8 bytes of it, widened, are 2 columns; times 4 codes of a
- * row, twice over, they give two half sums a column:
+ * A panel has 4 bytes (inputs j to j + 3) of each of 16 columns. 8 bytes of it, widened, are 2 columns; times 4 codes
+ * of a row, twice over, they give two half sums a column:
  *
  *   b     [ c0 j   c0 j+1   c0 j+2   c0 j+3   c1 j   c1 j+1   c1 j+2   c1 j+3 ]   i16x8
  *   a     [    j      j+1      j+2      j+3      j      j+1      j+2      j+3 ]
