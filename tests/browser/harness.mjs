@@ -76,8 +76,8 @@ globalThis.result = tools.settled(() => script({ ...tools, ...entry }, ${JSON.st
 const post = new URL(location.href).searchParams.get('post');
 if (post !== null) fetch(post, { method: 'POST', body: JSON.stringify(await globalThis.result) });
 ` });
-  site.answer(`/page-${number}`, { type: 'text/html', headers, body: `<!doctype html><meta charset=utf-8><title>test</title>
-<link rel=icon href=data:,><script type=module src=/page-${number}.mjs></script>` });
+  site.answer(`/page-${number}`, { type: 'text/html', headers, body: `<!doctype html><meta charset=utf-8>
+<title>test</title><link rel=icon href=data:,><script type=module src=/page-${number}.mjs></script>` });
   return site.url(`/page-${number}`, host);
 }
 

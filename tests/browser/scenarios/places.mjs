@@ -188,8 +188,8 @@ export const scenarios = [
     `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self'` }),
   runs('inline', /blob/)),
   // What a worker's first script imports is the worker's too: worker-src names the origin, not only script-src.
-  abroad('another origin, blob: allowed by a policy', (origin) => ({ 'content-security-policy':
-    `default-src 'self' ${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self' blob: ${origin}` }),
+  abroad('another origin, blob: allowed by a policy', (origin) => ({ 'content-security-policy': "default-src 'self' " +
+    `${origin}; script-src 'self' ${origin} 'wasm-unsafe-eval'; worker-src 'self' blob: ${origin}` }),
   runs('blob')),
   {
     name: 'places: ./inline in a service worker',
