@@ -3,6 +3,8 @@
 // may be in other workers and other tabs, so it is the browser who keeps the order (Web Locks), and a channel on which
 // whoever downloads says how far it is.
 
+import { isNode } from '../platform.js';
+
 /**
  * @typedef {object} Turn
  * @property {(loaded: number, total: number | null) => void} tell to those who wait
@@ -15,11 +17,11 @@
  * @param {AbortSignal} [options.signal]
  * @param {number} options.stallMs for so long nothing is heard of whoever has the turn: then it is not waited for
  * @param {(loaded: number, total: number | null) => void} options.onBytes what is heard
- * @returns {Promise<Turn | null>} null: everybody for himself. Rejects with signal.reason
+ * @returns {Promise<Turn | null>} null: everybody for himself, as always in Node. Rejects with signal.reason
  */
 export async function takeTurn(url, { signal, stallMs, onBytes }) {
   const { locks } = /** @type {any} */ (globalThis.navigator ?? {});
-  if (locks === undefined || typeof BroadcastChannel !== 'function') return null;
+  if (isNode() || locks === undefined || typeof BroadcastChannel !== 'function') return null;
   const name = `minnow ${url}`;
   const channel = new BroadcastChannel(name);
   const patience = patienceOf(signal, stallMs);

@@ -33,14 +33,14 @@ async function visit({ Minnow, RANDOM, vectorsHash, recorder, wait }, { options 
 }
 
 /** In the page: loads twice at once; the first load may be aborted when some bytes of it have come. */
-async function loadTwice({ Minnow, RANDOM, vectorsHash, recorder, rejection }, { options = {}, abortAt = Infinity }) {
+async function loadTwice({ Minnow, RANDOM, vectorsHash, recorder, rejection }, { options = {}, aborts = 0, abortAt = Infinity }) {
   const controller = new AbortController();
   const recorders = [recorder(), recorder()];
   const loads = recorders.map(({ onProgress }, i) => Minnow.load({ model: RANDOM, threads: 1, ...options,
-    signal: i === 0 ? controller.signal : undefined,
+    signal: i === aborts ? controller.signal : undefined,
     onProgress(event) {
       onProgress(event);
-      if (i === 0 && event.phase === 'download' && event.loaded >= abortAt) controller.abort(new Error('enough'));
+      if (i === aborts && event.phase === 'download' && event.loaded >= abortAt) controller.abort(new Error('enough'));
     } }));
   const hashes = await Promise.all(loads.map(async (load) => {
     const failed = await rejection(load);
@@ -56,6 +56,11 @@ async function listenerThrows({ Minnow, RANDOM, rejection }) {
   } }));
   await navigator.locks.request(`minnow ${new URL(RANDOM, location.href)}`, () => {});
   return failed.message;
+}
+
+/** In the page: nothing is cached any more. */
+async function forgetAll() {
+  for (const name of await caches.keys()) await caches.delete(name);
 }
 
 /** In the page: damages what is cached. */
@@ -211,9 +216,12 @@ export const scenarios = [
     scenario(`of two loads at once one is aborted, ${JSON.stringify(options)}`,
     async (context, site) => {
       site.behave(RANDOM, { link: rateLimited({ bytesPerSecond: 1000000 }) });
-      const { hashes } = await context.run(site, loadTwice, { argument: { options, abortAt: 50000 } });
-      assert.equal(hashes[0], 'enough');
-      assert.match(hashes[1], /^[0-9a-f]{64}$/);
+      for (const aborts of [0, 1]) {
+        const { hashes } = await context.run(site, loadTwice, { argument: { options, aborts, abortAt: 50000 } });
+        assert.equal(hashes[aborts], 'enough');
+        assert.match(hashes[1 - aborts], /^[0-9a-f]{64}$/);
+        await context.run(site, forgetAll);
+      }
     })),
   scenario('a listener that throws does not keep others waiting', async (context, site) =>
     assert.equal(await context.run(site, listenerThrows), 'of the page')),
