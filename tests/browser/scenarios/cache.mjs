@@ -58,6 +58,18 @@ async function listenerThrows({ Minnow, RANDOM, rejection }) {
   return failed.message;
 }
 
+/** In the page: a turn that never ends, of a page that has gone still, and one that waits for it. */
+async function stuckTurn() {
+  const { takeTurn } = await import(new URL('/js/src/load/turns.js', location.href).href);
+  const options = { stallMs: 200, onBytes: () => {} };
+  const first = await takeTurn('https://a.invalid/model', options);
+  const second = await takeTurn('https://a.invalid/model', options);
+  const other = await takeTurn('https://a.invalid/another', options);
+  first.end();
+  const third = await takeTurn('https://a.invalid/model', options);
+  return { second, other: other !== null, third: third !== null };
+}
+
 /** In the page: nothing is cached any more. */
 async function forgetAll() {
   for (const name of await caches.keys()) await caches.delete(name);
@@ -223,6 +235,9 @@ export const scenarios = [
         await context.run(site, forgetAll);
       }
     })),
+  scenario('a turn that does not end is not waited for', async (context, site) => {
+    assert.deepEqual(await context.run(site, stuckTurn), { second: null, other: true, third: true });
+  }),
   scenario('a listener that throws does not keep others waiting', async (context, site) =>
     assert.equal(await context.run(site, listenerThrows), 'of the page')),
   scenario('closed at once, the next visit still works', async (context, site) => {
