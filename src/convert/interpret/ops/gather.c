@@ -120,8 +120,7 @@ static minnow_status plan_nd(op_context *c, const tensor *x, const tensor *indic
 
 /* The first element of the slice that row `row` names. */
 static minnow_status slice_of(op_context *c, const tensor *x, const tensor *indices, int batch_dims, const nd *p,
-                              size_t row,
-                              size_t *at) {
+                              size_t row, size_t *at) {
     size_t within = 0;
     for (size_t d = 0; d < p->depth; d++) {
         const int64_t n = x->dims[(size_t)batch_dims + d];

@@ -66,14 +66,10 @@ minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, si
 }
 
 /* MatMul of another type: both operands dense and with all their batches. */
-static minnow_status matmul_other(op_context *c, const product *p, const tensor *a, const int64_t *a_strides,
-                                  const tensor *b,
-                                  const int64_t *b_strides) {
+static minnow_status matmul_other(op_context *c, const product *p, const tensor *a, const tensor *b) {
     const size_t size = dtype_bytes(a->type);
     size_t bytes[2];
     void *dense[2];
-    (void)a_strides;
-    (void)b_strides;
     if (!size_mul(p->batch * p->m, p->k * size, &bytes[0]) || !size_mul(p->batch * p->k, p->n * size, &bytes[1]))
         return error_set(c->error, MINNOW_ERROR_MEMORY, "the operands are too large");
     for (int i = 0; i < 2; i++) {
@@ -106,7 +102,7 @@ minnow_status ops_matmul(op_context *c) {
     const tensor *a = c->inputs[0], *b = c->inputs[1];
     TRY(product_plan(c, a, c->strides[0], b, c->strides[1], &p, &rank, dims));
     TRY(ops_output(c, 0, a->type, rank, dims));
-    if (a->type != DTYPE_FLOAT32) return matmul_other(c, &p, a, c->strides[0], b, c->strides[1]);
+    if (a->type != DTYPE_FLOAT32) return matmul_other(c, &p, a, b);
     p.c = c->outputs[0].data;
     if (c->step->packed && c->step->packed_value == c->input_values[1]) p.packed = c->step->packed;
     return product_run(c, &p);
@@ -166,15 +162,14 @@ minnow_status ops_gemm(op_context *c) {
     if (tensor_count(&c->outputs[0]) == 0) return MINNOW_OK;
     if (a.type != DTYPE_FLOAT32) {
         if (lanes_is_integer(a.type) && (alpha != 1 || beta != 1)) return ops_unsupported_type(c, a.type);
-        TRY(matmul_other(c, &p, &a, as, &b, bs));
+        TRY(matmul_other(c, &p, &a, &b));
         return scale_and_add(c, alpha, beta);
     }
     p.c = c->outputs[0].data;
     if (c->step->packed && c->step->packed_value == c->input_values[1]) p.packed = c->step->packed;
-    if (alpha == 1 && beta == 1 && ops_has_input(c, 2) && c->inputs[2]->dims[c->inputs[2]->rank
-                                                                             ? c->inputs[2]->rank - 1 : 0] == dims[1] &&
-        tensor_count(c->inputs[2]) == p.n && c->inputs[2]->rank > 0) {
-        p.epilogue.bias = c->inputs[2]->data;
+    const tensor *bias = ops_has_input(c, 2) && alpha == 1 && beta == 1 ? c->inputs[2] : NULL;
+    if (bias && bias->rank > 0 && bias->dims[bias->rank - 1] == dims[1] && tensor_count(bias) == p.n) {
+        p.epilogue.bias = bias->data;
         return product_run(c, &p);
     }
     TRY(product_run(c, &p));

@@ -99,8 +99,7 @@ minnow_status ops_concat(op_context *c) {
 
 /* Equal parts if no sizes are given, the last one smaller (num_outputs). */
 static minnow_status split_size(op_context *c, const tensor *x, int axis, const int64_t *given, size_t n_given,
-                                size_t i,
-                                int64_t *size) {
+                                size_t i, int64_t *size) {
     const int64_t n = x->dims[axis], parts = (int64_t)c->n_outputs;
     const int64_t each = n / parts + (n % parts != 0), begin = each && (int64_t)i <= n / each ? (int64_t)i * each : n;
     if (n_given) {
