@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "convert/interpret/ops/quantized.h"
 #include "convert/interpret/ops/table.h"
 
 static int is_op(const fusion_matcher *m, uint32_t node, const char *op_type) {
@@ -196,7 +197,7 @@ static int match_rows(fusion_matcher *m, uint32_t node, fusion *f) {
     const graph_node *gather = &m->in->nodes[next];
     if (graph_node_int(gather, "axis", 0) != 0) return 0;
     if (gather->n_inputs != 2 || gather->inputs[0] != n->outputs[0] || gather->inputs[1] < 0) return 0;
-    if (!table->is_constant || table->t.rank < 1 || (table->t.type != DTYPE_INT8 && table->t.type != DTYPE_UINT8) ||
+    if (!table->is_constant || table->t.rank < 1 || !quantized_is_byte(table->t.type) ||
         !scale->is_constant || scale->t.type != DTYPE_FLOAT32 || graph_node_int(n, "block_size", 0) != 0 ||
         graph_node_int(n, "output_dtype", DTYPE_FLOAT32) != DTYPE_FLOAT32)
         return 0;

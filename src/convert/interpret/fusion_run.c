@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chains that fusion_match.c found, run: the same functions in the same order as their nodes would call, so the same
- * bits. */
+ * The chains that fusion_match.c found, run: the same functions in the same order as their nodes would call, so the
+ * same bits. */
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"
+#include "convert/interpret/ops/quantized.h"
 
 #define BLOCK_ROWS ((size_t)48) /* sums of a block stay in the cache until they are floats */
 
@@ -206,13 +207,11 @@ minnow_status integer_product_run(op_context *c, integer_product *p) {
     return MINNOW_OK;
 }
 
-static int is_byte(dtype t) { return t == DTYPE_INT8 || t == DTYPE_UINT8; }
-
 minnow_status integer_product_plan(op_context *c, const tensor *a, const tensor *b, const int64_t *b_strides,
                                    integer_product *p, int *rank, int64_t *dims) {
     memset(p, 0, sizeof *p);
-    if (!is_byte(a->type)) return ops_unsupported_type(c, a->type);
-    if (!is_byte(b->type)) return ops_unsupported_type(c, b->type);
+    if (!quantized_is_byte(a->type)) return ops_unsupported_type(c, a->type);
+    if (!quantized_is_byte(b->type)) return ops_unsupported_type(c, b->type);
     TRY(product_plan(c, a, NULL, b, b_strides, &p->shape, rank, dims));
     if (p->shape.k > INT8_MAX_K)
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "sums of %zu products could leave int32, at most %d fit",

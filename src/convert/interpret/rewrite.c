@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "convert/interpret/interpreter_impl.h"
+#include "convert/interpret/ops/quantized.h"
 #include "convert/interpret/ops/table.h"
 
 static const tensor *constant_of(const struct interpreter *in, int32_t value) {
@@ -24,10 +25,8 @@ static const tensor *constant_of(const struct interpreter *in, int32_t value) {
 static const tensor *scales_of(const struct interpreter *in, int32_t value) {
     const tensor *t = constant_of(in, value);
     if (!t || t->type != DTYPE_FLOAT32 || tensor_count(t) == 0) return NULL;
-    for (size_t i = 0; i < tensor_count(t); i++) {
-        const float scale = ((const float *)t->data)[i];
-        if (!(scale > 0 && scale <= 3.40282347e38f)) return NULL;
-    }
+    for (size_t i = 0; i < tensor_count(t); i++)
+        if (!quantized_is_scale(((const float *)t->data)[i])) return NULL;
     return t;
 }
 
@@ -41,7 +40,7 @@ static const graph_node *dequantizer_of(const struct interpreter *in, int32_t va
     return graph_node_int(n, "output_dtype", DTYPE_FLOAT32) == DTYPE_FLOAT32 ? n : NULL;
 }
 
-static int is_byte(const tensor *t) { return t && (t->type == DTYPE_INT8 || t->type == DTYPE_UINT8); }
+static int is_byte(const tensor *t) { return t && quantized_is_byte(t->type); }
 
 /* One scale and one zero point of a byte type, which the codes then have. */
 static int left_fits(const struct interpreter *in, const graph_node *n) {

@@ -67,8 +67,7 @@ static minnow_status read_step(op_context *c, int i, float *scale, float *zero) 
 static minnow_status check_table(op_context *c, job *j, int table, size_t input) {
     const tensor *t = c->inputs[input];
     char shape[128];
-    const int is_code = t->type == DTYPE_INT8 || t->type == DTYPE_UINT8;
-    if (j->is_quantized ? !is_code
+    if (j->is_quantized ? !quantized_is_byte(t->type)
                         : t->type != DTYPE_FLOAT32 && t->type != DTYPE_FLOAT16 && t->type != DTYPE_BFLOAT16)
         return ops_unsupported_type(c, t->type);
     if (t->type != c->inputs[2]->type) return ops_same_type(c, 2, input);

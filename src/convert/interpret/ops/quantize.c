@@ -28,7 +28,7 @@ static int is_float_type(dtype t) {
 }
 
 static minnow_status check_scale(op_context *c, size_t input, float scale) {
-    if (scale > 0 && scale <= 3.40282347e38f) return MINNOW_OK;
+    if (quantized_is_scale(scale)) return MINNOW_OK;
     return error_set(c->error, MINNOW_ERROR_FORMAT, "scale %g of input %zu, a finite number above 0 needed",
                      (double)scale, input);
 }
@@ -159,7 +159,7 @@ static void dequantize_lanes(const steps *s, size_t first, size_t n, const run *
 static void dequantize_range(void *context, size_t begin, size_t end, size_t part) {
     const steps *s = context;
     float block[LANES_BLOCK];
-    const int is_byte = s->x_type == DTYPE_UINT8 || s->x_type == DTYPE_INT8, is_plain = s->y_type == DTYPE_FLOAT32;
+    const int is_byte = quantized_is_byte(s->x_type), is_plain = s->y_type == DTYPE_FLOAT32;
     (void)part;
     while (begin < end) {
         run r = run_at(s, begin, end);
@@ -210,7 +210,7 @@ static void quantize_range(void *context, size_t begin, size_t end, size_t part)
     const steps *s = context;
     float block[LANES_BLOCK];
     int64_t lanes[LANES_BLOCK];
-    const int is_plain = s->x_type == DTYPE_FLOAT32, is_byte = s->y_type == DTYPE_UINT8 || s->y_type == DTYPE_INT8;
+    const int is_plain = s->x_type == DTYPE_FLOAT32, is_byte = quantized_is_byte(s->y_type);
     (void)part;
     while (begin < end) {
         run r = run_at(s, begin, end);
@@ -278,7 +278,7 @@ minnow_status quantized_dynamically(op_context *c, const tensor *x, uint8_t *cod
     least = least < 0 ? least : 0;
     largest = largest > 0 ? largest : 0;
     *scale = largest == least ? 1 : (largest - least) / 255.0f;
-    if (!(*scale <= 3.40282347e38f) || *scale == 0)
+    if (!quantized_is_scale(*scale))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "values from %g to %g have no finite scale", (double)least,
                          (double)largest);
     number = -least / *scale;

@@ -5,6 +5,10 @@
 
 #include "convert/interpret/ops/ops.h"
 
+static inline int quantized_is_byte(dtype type) { return type == DTYPE_INT8 || type == DTYPE_UINT8; }
+/* Finite and above zero. */
+static inline int quantized_is_scale(float scale) { return scale > 0 && scale <= 3.40282347e38f; }
+
 /* Finite and above zero, in float32; n of them. float16 and bfloat16 scales are converted. */
 minnow_status quantized_scales(op_context *c, size_t input, const float **out, size_t *n);
 /* Zero points of input `input`, n of them, of type `type`, as int32; left out: *out NULL. */

@@ -65,7 +65,7 @@ minnow_status ops_qlinear_binary(op_context *c) {
     if (!ops_has_input(c, 3) || !ops_has_input(c, 4) || !ops_has_input(c, 6))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "8 inputs needed");
     const tensor *a = c->inputs[0], *b = c->inputs[3];
-    if (a->type != DTYPE_INT8 && a->type != DTYPE_UINT8) return ops_unsupported_type(c, a->type);
+    if (!quantized_is_byte(a->type)) return ops_unsupported_type(c, a->type);
     TRY(ops_same_type(c, 0, 3));
     j.is_signed = a->type == DTYPE_INT8;
     TRY(quantized_scale(c, 1, &j.a_scale));

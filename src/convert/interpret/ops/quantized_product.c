@@ -72,26 +72,31 @@ minnow_status quantized_plan_sums(op_context *c, integer_product *p, int *rank, 
     return set_zeros(c, p, 0, 2, 1, 3);
 }
 
-minnow_status quantized_plan_floats(op_context *c, integer_product *p, int *rank, int64_t *dims) {
+/* Where an operator has what belongs to a (input 0) and b (input 1). */
+typedef struct scaled_inputs {
+    size_t a_scale, b_scale, a_zero, b_zero, bias;
+} scaled_inputs;
+
+static minnow_status plan_scaled(op_context *c, const scaled_inputs *at, integer_product *p, int *rank, int64_t *dims) {
     float a_scale;
-    TRY(ops_need(c, 4));
     TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, p, rank, dims));
     use_packed(c, p, 1);
-    TRY(quantized_scale(c, 2, &a_scale));
-    TRY(set_zeros(c, p, 0, 4, 1, 5));
-    TRY(set_scale(c, p, a_scale, 3, 0));
-    return set_bias(c, p, 6);
+    TRY(quantized_scale(c, at->a_scale, &a_scale));
+    TRY(set_zeros(c, p, 0, at->a_zero, 1, at->b_zero));
+    TRY(set_scale(c, p, a_scale, at->b_scale, 0));
+    return set_bias(c, p, at->bias);
+}
+
+minnow_status quantized_plan_floats(op_context *c, integer_product *p, int *rank, int64_t *dims) {
+    static const scaled_inputs at = {.a_scale = 2, .b_scale = 3, .a_zero = 4, .b_zero = 5, .bias = 6};
+    TRY(ops_need(c, 4));
+    return plan_scaled(c, &at, p, rank, dims);
 }
 
 minnow_status quantized_plan_attention(op_context *c, integer_product *p, int *rank, int64_t *dims) {
-    float a_scale;
+    static const scaled_inputs at = {.a_scale = 3, .b_scale = 4, .a_zero = 6, .b_zero = 7, .bias = 2};
     TRY(ops_need(c, 5));
-    TRY(integer_product_plan(c, c->inputs[0], c->inputs[1], NULL, p, rank, dims));
-    use_packed(c, p, 1);
-    TRY(quantized_scale(c, 3, &a_scale));
-    TRY(set_zeros(c, p, 0, 6, 1, 7));
-    TRY(set_scale(c, p, a_scale, 4, 0));
-    return set_bias(c, p, 2);
+    return plan_scaled(c, &at, p, rank, dims);
 }
 
 /* --- Operators ---------------------------------------------------------------------------------------------------- */
@@ -154,7 +159,7 @@ static minnow_status give_codes(op_context *c, const float *floats, dtype type, 
 static minnow_status output_step(op_context *c, size_t scale, size_t zero, float *y_scale, int32_t *y_zero,
                                  dtype *type) {
     *type = c->inputs[zero]->type;
-    if (*type != DTYPE_UINT8 && *type != DTYPE_INT8) return ops_unsupported_type(c, *type);
+    if (!quantized_is_byte(*type)) return ops_unsupported_type(c, *type);
     TRY(quantized_scale(c, scale, y_scale));
     return quantized_zero(c, zero, *type, y_zero);
 }
@@ -276,8 +281,7 @@ minnow_status quantized_prepare(struct interpreter *in, step *s, minnow_error *e
     if (input < 0 || node->n_inputs <= (size_t)input || node->inputs[input] < 0) return MINNOW_OK;
     const int32_t value = node->inputs[input];
     const tensor *t = &in->values[value].t;
-    if (!in->values[value].is_constant || t->rank != 2 || tensor_count(t) == 0 ||
-        (t->type != DTYPE_INT8 && t->type != DTYPE_UINT8))
+    if (!in->values[value].is_constant || t->rank != 2 || tensor_count(t) == 0 || !quantized_is_byte(t->type))
         return MINNOW_OK;
     const int swaps = in->entries[head]->run == ops_qgemm && graph_node_int(node, "transB", 0) != 0;
     const size_t k = (size_t)t->dims[swaps], n = (size_t)t->dims[!swaps], row = (size_t)t->dims[1];

@@ -56,7 +56,7 @@ minnow_status ops_qlinear_softmax(op_context *c) {
     TRY(ops_scratch(c, sizeof *j, &memory));
     j = memory;
     *j = (job){.x = x->data, .x_flip = x->type == DTYPE_INT8 ? 0x80 : 0, .n = 1};
-    if (x->type != DTYPE_INT8 && x->type != DTYPE_UINT8) return ops_unsupported_type(c, x->type);
+    if (!quantized_is_byte(x->type)) return ops_unsupported_type(c, x->type);
     if (!ops_has_input(c, 3) || !ops_has_input(c, 4))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "the scale and zero point of the output are missing");
     TRY(quantized_scale(c, 1, &x_scale));

@@ -13,7 +13,7 @@ typedef struct steps {
 
 static minnow_status read_steps(op_context *c, size_t x_scale, size_t x_zero, size_t y_scale, size_t y_zero, dtype type,
                                 steps *s) {
-    if (type != DTYPE_INT8 && type != DTYPE_UINT8) return ops_unsupported_type(c, type);
+    if (!quantized_is_byte(type)) return ops_unsupported_type(c, type);
     if (!ops_has_input(c, x_scale) || !ops_has_input(c, y_scale))
         return error_set(c->error, MINNOW_ERROR_FORMAT, "input %zu is missing",
                          ops_has_input(c, x_scale) ? y_scale : x_scale);
