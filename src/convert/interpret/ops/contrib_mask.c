@@ -16,15 +16,14 @@ static minnow_status wrong_shape(op_context *c, size_t input, const attention *a
                      tensor_describe(c->inputs[input], shape, sizeof shape), a->batch, a->n_queries, a->n_keys);
 }
 
-/* Rows of the mask in memory: one a text, or one a query; 0 if the shape is none of the forms. */
-static size_t rows_of(const tensor *t, const attention *a) {
+/* The shape is one of the forms; *rows: of the mask in memory, one a text or one a query. */
+static int is_mask(const tensor *t, const attention *a, size_t *rows) {
     const size_t first = t->rank > 0 ? (size_t)t->dims[0] : 0;
+    *rows = t->rank == 3 ? a->batch * a->n_queries : a->batch;
     switch (t->rank) {
-    case 1: return first == a->batch || first == 2 * a->batch ? a->batch : 0;
-    case 2: return first == a->batch && (size_t)t->dims[1] == a->n_keys ? a->batch : 0;
-    case 3:
-        return first == a->batch && (size_t)t->dims[1] == a->n_queries && (size_t)t->dims[2] == a->n_keys
-                   ? a->batch * a->n_queries : 0;
+    case 1: return first == a->batch || first == 2 * a->batch;
+    case 2: return first == a->batch && (size_t)t->dims[1] == a->n_keys;
+    case 3: return first == a->batch && (size_t)t->dims[1] == a->n_queries && (size_t)t->dims[2] == a->n_keys;
     default: return 0;
     }
 }
@@ -55,14 +54,14 @@ minnow_status attention_read_mask(op_context *c, size_t input, float filter, att
     const int dummy = t->rank == 2 && t->dims[1] == 1 && a->n_keys != 1 &&
                       (t->dims[0] == 1 || (size_t)t->dims[0] == a->batch);
     const int64_t keys = (int64_t)a->n_keys;
+    size_t rows;
     void *out;
     if (!lanes_is_integer(t->type)) return ops_unsupported_type(c, t->type);
     if (t->rank == 4)
         return error_set(c->error, MINNOW_ERROR_UNSUPPORTED,
                          "a mask of rank 4 is not supported; of rank 1, 2 or 3 needed");
     if (dummy) return MINNOW_OK;
-    const size_t rows = rows_of(t, a);
-    if (rows == 0 && a->batch * a->n_queries != 0) return wrong_shape(c, input, a);
+    if (!is_mask(t, a, &rows)) return wrong_shape(c, input, a);
     TRY(ops_charge_product(c, rows, a->n_keys, 1));
     TRY(ops_scratch_array(c, rows, a->n_keys, sizeof(float), &out));
     if (t->rank == 1) mask_ends(t, a, filter, out);
