@@ -66,8 +66,7 @@ static void run_blocks(void *context, size_t begin, size_t end, size_t part) {
             }
         }
         run_block(p, p->a + a, packed, p->c + c, p->mask ? p->mask + mask : NULL,
-                  block / p->n_column_blocks * p->row_block,
-                  block % p->n_column_blocks * p->column_block);
+                  block / p->n_column_blocks * p->row_block, block % p->n_column_blocks * p->column_block);
     }
 }
 
@@ -105,12 +104,12 @@ static void choose_blocks(product *p, size_t threads) {
 
 /* A's columns must lie side by side. */
 static minnow_status dense_a(op_context *c, product *p) {
-    const size_t count = p->batch * p->m * p->k;
+    const size_t rows = p->batch * p->m;
     stride_plan plan = {.rank = p->batch_rank + 2, .n_operands = 1};
     void *copy;
-    if (p->a_column == 1 || p->k <= 1 || count == 0) return MINNOW_OK;
-    TRY(ops_charge(c, count));
-    TRY(ops_scratch(c, count * sizeof(float), &copy));
+    if (p->a_column == 1 || p->k <= 1 || rows == 0) return MINNOW_OK;
+    TRY(ops_charge_product(c, rows, p->k, 1));
+    TRY(ops_scratch_array(c, rows, p->k, sizeof(float), &copy));
     for (int d = 0; d < p->batch_rank; d++) {
         plan.dims[d] = p->batch_dims[d];
         plan.strides[0][d] = p->a_batch[d];

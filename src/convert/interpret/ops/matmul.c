@@ -47,11 +47,9 @@ minnow_status matmul_dense(op_context *c, dtype type, size_t batch, size_t m, si
     const size_t size = dtype_bytes(type);
     if (type == DTYPE_FLOAT32) {
         product p = {.math = c->math, .batch_rank = 1, .batch = batch, .m = m, .k = k, .n = n,
-                     .batch_dims = {(int64_t)batch},
-                     .a_batch = {(int64_t)(m * k)}, .b_batch = {(int64_t)(k * n)}, .c_batch = {(int64_t)(m * n)},
-                         .a = a, .b = b,
-                     .c = out, .a_row = (int64_t)k, .a_column = 1, .b_row = (int64_t)n, .b_column = 1,
-                         .c_row = (int64_t)n};
+                     .batch_dims = {(int64_t)batch}, .a_batch = {(int64_t)(m * k)}, .b_batch = {(int64_t)(k * n)},
+                     .c_batch = {(int64_t)(m * n)}, .a = a, .b = b, .c = out, .a_row = (int64_t)k, .a_column = 1,
+                     .b_row = (int64_t)n, .b_column = 1, .c_row = (int64_t)n};
         return product_run(c, &p);
     }
     if (type != DTYPE_FLOAT64 && (!lanes_is_integer(type) || type == DTYPE_BOOL)) return ops_unsupported_type(c, type);
