@@ -146,7 +146,7 @@ static minnow_status arrange(op_context *c, const equation *e, int o, const int 
     if (n > TENSOR_MAX_RANK) return error_set(c->error, MINNOW_ERROR_UNSUPPORTED, "%d labels not supported", n);
     TRY(tensor_check_shape(x->type, n, dims, &count, c->error));
     TRY(ops_charge(c, count));
-    TRY(ops_scratch(c, count * dtype_bytes(x->type), out));
+    TRY(ops_scratch_array(c, count, 1, dtype_bytes(x->type), out));
     if (count == 0) return MINNOW_OK;
     stride_collapse(&p);
     stride_copy(c, &p, dtype_bytes(x->type), x->data, *out);
@@ -224,7 +224,7 @@ minnow_status ops_einsum(op_context *c) {
     } else { /* ones to sum with */
         const int64_t one = 1;
         TRY(ops_charge(c, summed));
-        TRY(ops_scratch(c, summed * dtype_bytes(x->type), &b));
+        TRY(ops_scratch_array(c, summed, 1, dtype_bytes(x->type), &b));
         for (size_t i = 0; i < summed; i++)
             lanes_cast(DTYPE_INT64, &one, x->type, (char *)b + i * dtype_bytes(x->type), 1);
     }

@@ -153,7 +153,7 @@ minnow_status ops_cast_scratch(op_context *c, const tensor *in, dtype type, tens
     if (in->type == type) return MINNOW_OK;
     out->type = type;
     TRY(ops_charge(c, n));
-    TRY(ops_scratch(c, n * dtype_bytes(type), &out->data));
+    TRY(ops_scratch_array(c, n, 1, dtype_bytes(type), &out->data));
     lanes_cast(in->type, in->data, type, out->data, n);
     return MINNOW_OK;
 }

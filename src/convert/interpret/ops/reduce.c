@@ -192,7 +192,7 @@ static minnow_status reduce_over(op_context *c, const uint8_t *reduced, int keep
     tensor doubles;
     if (reduces_as_double(kind, x->type)) {
         TRY(ops_cast_scratch(c, x, DTYPE_FLOAT64, &doubles));
-        TRY(ops_scratch(c, rows * sizeof(double), &j.out));
+        TRY(ops_scratch_array(c, rows, 1, sizeof(double), &j.out));
         x = &doubles;
         j.type = DTYPE_FLOAT64;
     }

@@ -57,7 +57,7 @@ minnow_status ops_topk(op_context *c) {
     const size_t n = (size_t)x->dims[axis], size = dtype_bytes(x->type);
     for (int d = 0; d < axis; d++) outer *= (size_t)x->dims[d];
     for (int d = axis + 1; d < x->rank; d++) inner *= (size_t)x->dims[d];
-    TRY(ops_scratch(c, n * sizeof(size_t), &heap));
+    TRY(ops_scratch_array(c, n, 1, sizeof(size_t), &heap));
     for (size_t row = 0; row < outer * inner; row++) {
         const size_t first = row / inner * n * inner + row % inner, to = row / inner * (size_t)k * inner + row % inner;
         for (size_t i = 0; i < n; i++) ((size_t *)heap)[i] = first + i * inner;
