@@ -17,8 +17,9 @@
 static const char help[] =
     "Usage: minnow run MODEL --inputs FILE.json|DIR [OPTION]...\n"
     "\n"
-    "Runs a model in float32 as it stands and prints its outputs. MODEL is an ONNX file,\n"
-    "or a folder with model.onnx, onnx/model.onnx or model.safetensors.\n"
+    "Runs a graph as it stands, in the types that it declares, and prints its outputs.\n"
+    "MODEL is an ONNX file, or a folder with onnx/model.onnx, model.onnx,\n"
+    "model.safetensors or onnx/model_quantized.onnx: the first of these.\n"
     "\n"
     "      --inputs FILE      a JSON object of nested arrays by input name, cast to the\n"
     "                         types that the model declares\n"
