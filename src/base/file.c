@@ -89,6 +89,15 @@ minnow_status file_write_all(const char *path, const void *data, size_t bytes, m
 
 static int is_separator(char c) { return c == '/' || (FILE_OS_BACKSLASH && c == '\\'); }
 
+static minnow_status make_one_directory(const char *path, minnow_error *error) {
+    int reason;
+    if (file_is_directory(path) || file_os_make_directory(path) == 0) return MINNOW_OK;
+    reason = errno; /* looking changes it */
+    if (file_is_directory(path)) return MINNOW_OK; /* somebody else was quicker */
+    errno = reason;
+    return file_os_error(error, path, "cannot create the folder");
+}
+
 minnow_status file_make_directory(const char *path, minnow_error *error) {
     char *copy = malloc(strlen(path) + 1);
     minnow_status status = MINNOW_OK;
@@ -99,8 +108,7 @@ minnow_status file_make_directory(const char *path, minnow_error *error) {
         const int last = p[1] == '\0';
         if ((!is_separator(*p) || p == copy) && !last) continue;
         if (!last || (is_separator(*p) && p != copy)) *p = '\0';
-        if (!file_is_directory(copy) && file_os_make_directory(copy) != 0 && !file_is_directory(copy))
-            status = file_os_error(error, path, "cannot create the folder");
+        status = make_one_directory(copy, error);
         if (!last) *p = '/';
     }
     free(copy);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * src/base: errors, UTF-8, arena, files, threads, CPU tiers. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -254,6 +255,9 @@ static void folders_are_made_with_their_parents(void **state) {
     free(deep);
     deep = path_join(p, "below");
     assert_int_equal(file_make_directory(deep, &e), MINNOW_ERROR_IO);
+    assert_memory_equal(e.message, p, strlen(p)); /* the folder that could not be made, and why */
+    assert_non_null(strstr(e.message, "cannot create the folder: "));
+    assert_null(strstr(e.message, strerror(ENOENT)));
     remove(p);
     remove(folder);
     free(p);
