@@ -83,6 +83,8 @@ export function fileMemory(live, allocated) {
       return new Uint8Array(memory.buffer).slice(address + offset, address + offset + length);
     },
     take() {
+      // Room that a file of unknown length did not need.
+      if (written < capacity) address = live().exports.minnow_wasm_reallocate(address, written) >>> 0;
       taken = true;
       return { address, written };
     },

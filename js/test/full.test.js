@@ -270,6 +270,15 @@ test('memoryLimit is kept', async () => {
   session.release();
 });
 
+test('room that a file did not need is given back when it is opened', async () => {
+  const graph = await Graph.create(wasmUrl, { memoryLimit: 8 << 20 });
+  graph.sink.reserve(6 << 20);
+  graph.sink.write(readFileSync(TINY));
+  graph.open();
+  graph.sink.reset();
+  graph.sink.reserve(5 << 20);
+});
+
 // --- The real model --------------------------------------------------------------------------------------------------
 
 const TEXTS = ['Hello world', 'A much longer sentence, which says nothing in particular but needs many more tokens.',

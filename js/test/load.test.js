@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
+import { Intake } from '../src/load/intake.js';
 import { openModel } from '../src/load/model.js';
 import { parseIntegrity } from '../src/load/source.js';
 import { FakeSink, fileAnswer, integrityOf, modelOf, serve, sha256, withLocation } from './load-server.js';
@@ -205,6 +206,19 @@ test('a cut connection goes on where it stopped', async (t) => {
   assert.equal(requests[1].headers['if-range'], '"1"');
   assert.equal(sink.resets, 2); // at the beginning, and at the first answer
   assert.equal(events.at(-1).loaded, FILE.length);
+});
+
+test('a file of unknown length: room for it grows in few steps, and never far ahead', () => {
+  /** @type {number[]} */
+  const rooms = [];
+  const intake = new Intake({ reset() {}, reserve: (bytes) => rooms.push(bytes), write() {}, digest: () => '' },
+    { label: 'x', bytes: null, anyFormat: true, verifies: false, onBytes() {} });
+  const chunk = new Uint8Array(1 << 20);
+  intake.begin();
+  for (let i = 0; i < 1000; i++) intake.add(chunk);
+  assert.ok(rooms.length < 50, String(rooms.length));
+  assert.deepEqual(rooms.slice(0, 3), [4 << 20, 8 << 20, 16 << 20]);
+  for (let i = 1; i < rooms.length; i++) assert.ok(rooms[i] - rooms[i - 1] <= 32 << 20);
 });
 
 test('a cut in the first bytes, byte by byte', async (t) => {

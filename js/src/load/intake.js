@@ -28,8 +28,8 @@ import { MinnowError } from '../errors.js';
 
 const MAGIC = [0x89, 0x4d, 0x4e, 0x57, 0x0d, 0x0a, 0x1a, 0x0a];
 const HEAD_BYTES = 24;
-/** Growth of the memory for a file whose length nobody knows: at least so much. */
-const GROWTH_BYTES = 1 << 22;
+/** Growth of the memory for a file whose length nobody knows: twofold, within these bounds. */
+const GROWTH = { least: 1 << 22, most: 1 << 25 };
 
 export class Intake {
   /**
@@ -140,7 +140,8 @@ export class Intake {
       this.total = null; // a Content-Length of encoded bytes
     }
     if (bytes <= this.reserved) return;
-    this.reserved = this.total ?? Math.max(bytes, 2 * this.reserved, GROWTH_BYTES);
+    const growth = Math.min(Math.max(this.reserved, GROWTH.least), GROWTH.most);
+    this.reserved = this.total ?? Math.max(bytes, this.reserved + growth);
     this.sink.reserve(this.reserved);
   }
 
