@@ -39,7 +39,7 @@ int32_t unfuse_new_constant(unfusing *u, const char *leaf, dtype type, int rank,
     if (t != NULL) {
         t->type = type;
         t->rank = rank;
-        memcpy(t->dims, dims, (size_t)rank * sizeof *dims);
+        if (rank > 0) memcpy(t->dims, dims, (size_t)rank * sizeof *dims);
         t->data = arena_array(&u->b.g->memory, tensor_count(t), dtype_bytes(type));
     }
     if (t == NULL || t->data == NULL) {
