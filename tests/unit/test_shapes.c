@@ -17,7 +17,7 @@
 
 /* --- Small graphs from a line of text ------------------------------------------------------------------------- */
 
-#define MAX_INPUTS 8
+#define MAX_INPUTS 9
 
 static minnow_error error;
 
