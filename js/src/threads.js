@@ -45,6 +45,8 @@ import { moduleImports } from './variants.js';
 export async function startThreads({ exports, module, memory, count, spawn }) {
   /** @type {Helper[]} */
   const helpers = [];
+  /** @type {string | null} of a helper that ended */
+  let reason = null;
   const end = () => {
     exports.minnow_wasm_threads_end();
     for (const helper of helpers) helper.terminate();
@@ -56,11 +58,15 @@ export async function startThreads({ exports, module, memory, count, spawn }) {
       if (stack === 0) throw new MinnowError('memory', `out of memory: the stack of thread ${thread}`);
       const helper = spawn();
       helpers.push(helper);
+      helper.onError((why) => { reason ??= why; });
       starts.push(started(helper, { type: 'thread', module, memory, thread, stack }));
     }
     await Promise.all(starts);
     // Each said so just before it entered the module.
-    while (exports.minnow_wasm_threads_ready() < count - 1) await nextTask();
+    while (exports.minnow_wasm_threads_ready() < count - 1) {
+      if (reason !== null) throw new MinnowError('unsupported', `a thread ended: ${reason}`);
+      await nextTask();
+    }
   } catch (error) {
     end();
     throw error;

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Minnow, MinnowError, l2Normalize, meanPool } from '../src/index.js';
 import { Minnow as InlineMinnow } from '../src/inline.js';
+import { startThreads } from '../src/threads.js';
 import { DIMENSIONS, goldenHashes, integrityOf, modelBytes, modelPath, modelUrl, sha256, texts } from './fixtures.js';
 
 /** @param {string} code @param {RegExp} message */
@@ -88,6 +89,25 @@ test('transfer: bytes are handed over to the worker, and stay where there is non
   const minnow = await Minnow.load({ model: copy, transfer: true, workerUrl: new URL('none.js', import.meta.url) });
   assert.equal(minnow.picked.worker, 'inline', 'without a worker it goes on with what it was given');
   await minnow.close();
+});
+
+test('a helper thread that dies before it is in the module', async () => {
+  let terminated = 0;
+  const spawn = () => {
+    /** @type {((reason: string) => void)[]} */
+    const listeners = [];
+    return {
+      postMessage: () => setTimeout(() => listeners.forEach((listener) => listener('no memory')), 5),
+      onMessage: (/** @type {any} */ listener) => setTimeout(() => listener({ type: 'thread-ready' }), 1),
+      onError: (/** @type {any} */ listener) => listeners.push(listener),
+      terminate: () => terminated++,
+    };
+  };
+  const exports = { minnow_wasm_thread_stack: () => 8, minnow_wasm_threads_ready: () => 0,
+    minnow_wasm_threads_end() {} };
+  const options = /** @type {any} */ ({ exports, count: 2, spawn });
+  await assert.rejects(startThreads(options), failure('unsupported', /^a thread ended: no memory$/));
+  assert.equal(terminated, 1);
 });
 
 describe('loading fails', () => {
